@@ -1,0 +1,54 @@
+# `make run` and `make test` are all you need; both are safe to repeat.
+# The plain commands behind each target stand in the README.
+
+PORT ?= 5000
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help run test lint simulator lock setup setup-dev browser
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: setup ## set up and serve http://127.0.0.1:5000 with reload (PORT=8000 for another port)
+	@test -f .env || cp .env.example .env
+	@$(BIN)/flask db upgrade
+	@PORT=$(PORT) $(BIN)/flask run --port $(PORT)
+
+test: setup-dev browser ## set up, then lint, types and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lint: setup-dev ## format, and fix what ruff can fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+simulator: setup ## a local stand-in for the providers' APIs on http://127.0.0.1:8025
+	$(BIN)/python -m simulator --port 8025
+
+lock: setup-dev ## pin the requirements anew from requirements*.in
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate -o requirements.txt requirements.in
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate -o requirements-dev.txt requirements-dev.in
+
+setup: .venv/installed
+setup-dev: .venv/installed-dev
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "This needs Python 3.11 or newer; %s is %d.%d. Try: make $(MAKECMDGOALS) PYTHON=python3.12" % ((sys.executable,) + tuple(sys.version_info[:2])))'
+	@echo "creating .venv and installing the requirements (once)"
+	@$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The tests drive a real browser: Debian's Chromium, or the one that Playwright brings.
+browser: setup-dev
+	@$(BIN)/python -m tests.browser --install

@@ -1,0 +1,300 @@
+"""The environment, read once and checked; nothing else in the app looks at `os.environ`.
+
+`.env.example` is the manual of these settings, and a test holds the two together.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import frozen
+from dotenv import dotenv_values
+from limits import parse_many
+
+from errors import ConfigurationError, EmailSendError
+from message import Address
+
+DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PROVIDERS = ("sequenzy", "resend", "sendgrid")
+
+Parser = Callable[[str], Any]
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _boolean(value: str) -> bool:
+    words = {"1": True, "true": True, "0": False, "false": False}
+    if value.lower() not in words:
+        raise ValueError("must be 1, 0, true or false")
+    return words[value.lower()]
+
+
+def _number(low: float, high: float, kind: type = int) -> Parser:
+    def parse(value: str) -> Any:
+        try:
+            number = kind(value)
+        except ValueError:
+            raise ValueError(f"must be a number from {low} to {high}") from None
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _one_of(*words: str) -> Parser:
+    def parse(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return value
+
+    return parse
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _address(value: str) -> Address:
+    try:
+        return Address.parse(value)
+    except EmailSendError as error:
+        raise ValueError(f"must be like 'Your App <noreply@yourdomain.com>': {error}") from None
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be a URL like https://app.example.com")
+    return value.rstrip("/")
+
+
+def _secure_url(value: str) -> str:
+    url = _url(value)
+    if url.startswith("http://") and urlsplit(url).hostname not in LOOPBACK:
+        raise ValueError("must start with https:// (http is for loopback only)")
+    return url
+
+
+def _chain(value: str) -> tuple[str, ...]:
+    names = _list(value)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"must name one provider, or several different ones: {_choices()}")
+    for name in names:
+        if name not in (*PROVIDERS, "inbox"):
+            raise ValueError(f"does not know {name!r}; choose from {_choices()}")
+    if "inbox" in names and len(names) > 1:
+        raise ValueError("inbox stands alone: it accepts everything and sends nothing")
+    return names
+
+
+def _choices() -> str:
+    return ", ".join((*PROVIDERS, "inbox"))
+
+
+def _database_url(value: str) -> str:
+    for scheme in ("postgres://", "postgresql://"):
+        if value.startswith(scheme):
+            return "postgresql+psycopg://" + value.removeprefix(scheme)
+    if value.startswith(("postgresql+psycopg://", "sqlite:///")):
+        return value
+    raise ValueError("must start with sqlite:/// or postgresql://")
+
+
+def _redis_url(value: str) -> str:
+    if not value.startswith(("redis://", "rediss://", "redis+socket://", "unix://")):
+        raise ValueError("must start with redis:// or rediss://")
+    return value
+
+
+def _rate(value: str) -> str:
+    try:
+        parse_many(value)
+    except ValueError:
+        raise ValueError("must be a rate like 10/minute") from None
+    return value
+
+
+@frozen
+class Setting:
+    """One variable: how it is read, and what holds when it is unset in development and production.
+
+    A production default of `None` with `required` means that the app does not start without it.
+    """
+
+    name: str
+    parse: Parser = _text
+    default: str = ""
+    production: str | None = None
+    required: bool = False
+
+    def default_for(self, debug: bool) -> str:
+        return self.default if debug or self.production is None else self.production
+
+
+SETTINGS = (
+    Setting("FLASK_DEBUG", _boolean, "0"),
+    Setting("PORT", _number(0, 65535), "5000"),
+    Setting("SECRET_KEY", _text, DEVELOPMENT_SECRET_KEY, "", required=True),
+    Setting("APP_NAME", _text, "Your App"),
+    Setting("APP_URL", _url, "", required=True),
+    Setting("FROM_EMAIL", _address, "Your App <noreply@yourdomain.com>", "", required=True),
+    Setting("CONTACT_EMAIL", _address),
+    Setting("POSTAL_ADDRESS", _text, "Your Company, 1 Example Street, 12345 Example City"),
+    Setting("BILLING_URL", _url),
+    Setting("EMAIL_PROVIDER", _chain, "inbox", "", required=True),
+    Setting("SEQUENZY_API_KEY"),
+    Setting("RESEND_API_KEY"),
+    Setting("SENDGRID_API_KEY"),
+    Setting("SEQUENZY_BASE_URL", _secure_url, "https://api.sequenzy.com/api/v1"),
+    Setting("RESEND_BASE_URL", _secure_url, "https://api.resend.com"),
+    Setting("SENDGRID_BASE_URL", _secure_url, "https://api.sendgrid.com"),
+    Setting("EMAIL_DELIVERY", _one_of("thread", "celery", "sync"), "thread"),
+    Setting("EMAIL_THREADS", _number(1, 256), "8"),
+    Setting("EMAIL_TIMEOUT", _number(1, 300, float), "15"),
+    Setting("EMAIL_LEASE", _number(2, 3600, float), "60"),
+    Setting("EMAIL_SWEEP", _number(0.1, 3600, float), "5"),
+    Setting("EMAIL_UNKNOWN_WAIT", _number(0, 86400, float), "600"),
+    Setting("DATABASE_URL", _database_url, "sqlite:///app.db"),
+    Setting("REDIS_URL", _redis_url),
+    Setting("API_TOKEN"),
+    Setting("STRIPE_WEBHOOK_SECRET", _list),
+    Setting("RESEND_WEBHOOK_SECRET", _list),
+    Setting("SEQUENZY_WEBHOOK_SECRET", _list),
+    Setting("SENDGRID_WEBHOOK_PUBLIC_KEY", _list),
+    Setting("RATELIMIT_ENABLED", _boolean, "true"),
+    Setting("RATELIMIT_SEND", _rate, "10/minute"),
+    Setting("RATELIMIT_FORM", _rate, "5/minute"),
+    Setting("TRUSTED_PROXIES", _number(0, 10), "0"),
+    Setting("LOG_FORMAT", _one_of("text", "json"), "text", "json"),
+    Setting("LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+)
+
+
+def read_environment() -> dict[str, str]:
+    """The process's variables over those of `.env` beside this file."""
+    stored = dotenv_values(Path(__file__).with_name(".env"))
+    return {key: value for key, value in stored.items() if value is not None} | dict(os.environ)
+
+
+def load(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check `given` (variables as text, or values already typed) and return Flask's configuration.
+
+    Raises `ConfigurationError` with one line for every problem. Keys that are no settings of ours
+    are passed on, so that tests can set Flask's own.
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    raw = {setting.name: _given_value(setting.name, given, problems) for setting in SETTINGS}
+    debug = _debug(raw["FLASK_DEBUG"], bool(given.get("TESTING")))
+    for setting in SETTINGS:
+        values[setting.name] = _value(setting, raw[setting.name], debug, problems)
+    values["FLASK_DEBUG"] = debug
+    _fill_in(values)
+    _check_together(values, debug, problems)
+    if problems:
+        mode = "development" if debug else "production"
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise ConfigurationError(
+            f"the settings cannot work in {mode}; correct them in the environment or in .env "
+            f"(see .env.example):\n{lines}"
+        )
+    return values | _flask_settings(values)
+
+
+def _given_value(name: str, given: Mapping[str, Any], problems: list[str]) -> Any:
+    path = given.get(f"{name}_FILE")
+    if not path:
+        return given.get(name)
+    if given.get(name):
+        problems.append(f"{name} and {name}_FILE are both set; keep one")
+        return given[name]
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{name}_FILE cannot be read: {error}")
+        return None
+
+
+def _debug(raw: Any, testing: bool) -> bool:
+    if raw is None or raw == "":
+        return testing
+    try:
+        return _boolean(str(raw))
+    except ValueError:
+        return False  # the problem itself is reported with the other settings
+
+
+def _value(setting: Setting, raw: Any, debug: bool, problems: list[str]) -> Any:
+    text = setting.default_for(debug) if raw is None or raw == "" else raw
+    if text == "":
+        if setting.required and not debug:
+            problems.append(f"{setting.name} is required in production")
+        return () if setting.parse is _list else None
+    if not isinstance(text, str | bool | int | float):
+        return text  # an override that is typed already
+    try:
+        return setting.parse(str(text))
+    except ValueError as error:
+        problems.append(f"{setting.name} {error}")
+        return None
+
+
+def _fill_in(values: dict[str, Any]) -> None:
+    values["APP_URL"] = values["APP_URL"] or f"http://127.0.0.1:{values['PORT']}"
+    values["CONTACT_EMAIL"] = values["CONTACT_EMAIL"] or values["FROM_EMAIL"]
+    values["BILLING_URL"] = values["BILLING_URL"] or f"{values['APP_URL']}/billing"
+
+
+def _check_together(values: dict[str, Any], debug: bool, problems: list[str]) -> None:
+    chain = values["EMAIL_PROVIDER"] or ()
+    for name in chain:
+        if name in PROVIDERS and not values[f"{name.upper()}_API_KEY"]:
+            problems.append(f"{name.upper()}_API_KEY is required for EMAIL_PROVIDER={name}")
+    if values["EMAIL_DELIVERY"] == "celery" and not values["REDIS_URL"]:
+        problems.append("REDIS_URL is required for EMAIL_DELIVERY=celery")
+    timeout, lease = values["EMAIL_TIMEOUT"], values["EMAIL_LEASE"]
+    if timeout and lease and lease < 2 * timeout:
+        problems.append(f"EMAIL_LEASE must be at least twice EMAIL_TIMEOUT ({2 * timeout:g})")
+    if not debug:
+        _check_production(values, chain, problems)
+
+
+def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: list[str]) -> None:
+    if values["SECRET_KEY"] == DEVELOPMENT_SECRET_KEY:
+        problems.append(
+            "SECRET_KEY is the one everybody knows from this repository; make your own "
+            "(python -c 'import secrets; print(secrets.token_hex(32))')"
+        )
+    try:
+        _secure_url(values["APP_URL"])
+    except ValueError as error:
+        problems.append(f"APP_URL {error}")
+    if chain == ("inbox",):
+        problems.append(
+            f"EMAIL_PROVIDER=inbox sends nothing; choose from {', '.join(PROVIDERS)}, "
+            "or set FLASK_DEBUG=1 for development"
+        )
+
+
+def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
+    secure = values["APP_URL"].startswith("https://")
+    host = urlsplit(values["APP_URL"]).hostname
+    return {
+        "DEBUG": values["FLASK_DEBUG"],
+        "SQLALCHEMY_DATABASE_URI": values["DATABASE_URL"],
+        "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(values["REDIS_URL"]),
+        "TRUSTED_HOSTS": [host, "127.0.0.1", "localhost", "[::1]"],
+        "MAX_CONTENT_LENGTH": 1024 * 1024,
+        "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,  # the token lives as long as the session
+    }
