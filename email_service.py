@@ -1,0 +1,104 @@
+"""`EmailService`: one email to one provider, now.
+
+What must survive a crash goes through the outbox instead.
+"""
+
+import logging
+
+import attrs
+from attrs import frozen
+from flask import Flask, current_app
+
+from errors import ConfigurationError, EmailSendError
+from log_setup import email_line
+from message import Address, EmailMessage
+from providers import make_provider
+from providers.base import Provider, Receipt, WireRequest
+
+logger = logging.getLogger(__name__)
+
+
+@frozen
+class _Wiring:
+    providers: dict[str, Provider]
+    chain: tuple[str, ...]
+    from_email: Address
+
+
+class EmailService:
+    """The Flask extension `email`. It holds no state of its own: each app has its providers.
+
+    email.send(EmailMessage(to="ann@example.com", subject="Hi", html="<p>Hello</p>"))
+    """
+
+    def init_app(self, app: Flask) -> None:
+        """Build the providers that EMAIL_PROVIDER names. No connection is opened yet."""
+        chain: tuple[str, ...] = app.config["EMAIL_PROVIDER"]
+        app.extensions["email"] = _Wiring(
+            providers={name: make_provider(name, app.config) for name in chain},
+            chain=chain,
+            from_email=app.config["FROM_EMAIL"],
+        )
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """Names of the providers, the first choice first."""
+        return self._wiring().chain
+
+    def provider(self, name: str) -> Provider:
+        """The provider `name`. Raises `ConfigurationError` if EMAIL_PROVIDER does not name it."""
+        try:
+            return self._wiring().providers[name]
+        except KeyError:
+            raise ConfigurationError(
+                f"{name!r} is not configured; add it to EMAIL_PROVIDER ({', '.join(self.chain)})"
+            ) from None
+
+    def complete(self, message: EmailMessage) -> EmailMessage:
+        """The message with FROM_EMAIL filled in where it names no sender."""
+        if message.from_email is not None:
+            return message
+        return attrs.evolve(message, from_email=self._wiring().from_email)
+
+    def build(self, name: str, message: EmailMessage, key: str) -> WireRequest:
+        """What would be posted to provider `name`, without posting it."""
+        return self.provider(name).build(self.complete(message), key)
+
+    def post(self, name: str, request: WireRequest) -> Receipt:
+        """One call to provider `name` with a built request. Raises `EmailSendError`."""
+        return self.provider(name).post(request)
+
+    def send(
+        self, message: EmailMessage, provider: str | None = None, key: str | None = None
+    ) -> Receipt:
+        """Send now and return the provider's receipt; raises a member of `EmailSendError`.
+
+        With `provider` it is exactly one call to that one. Without, the next provider of
+        EMAIL_PROVIDER is tried while the error says that no second copy can come of it. `key` is
+        the idempotency key, by default the message's own id: repeating the same message object
+        is safe where the provider honours keys.
+        """
+        *earlier, last = (provider,) if provider else self.chain
+        for name in earlier:
+            try:
+                return self._send_with(name, message, key or message.id)
+            except EmailSendError as error:
+                if not error.failover_safe:
+                    raise
+        return self._send_with(last, message, key or message.id)
+
+    def _send_with(self, name: str, message: EmailMessage, key: str) -> Receipt:
+        to = message.to[0].email
+        try:
+            receipt = self.post(name, self.build(name, message, key))
+        except EmailSendError as error:
+            facts = {"provider": name, "status": error.status, "error": type(error).__name__}
+            email_line(logger, logging.WARNING, "failed", email_id=key, to=to, **facts)
+            raise
+        facts = {"provider": name, "status": receipt.status}
+        email_line(logger, logging.INFO, "accepted", email_id=key, to=to, **facts)
+        return receipt
+
+    def _wiring(self) -> _Wiring:
+        wiring: _Wiring = current_app.extensions["email"]
+        return wiring

@@ -1,0 +1,82 @@
+"""The Flask extensions, unbound: `app.create_app` binds them, everybody else imports them here."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import has_request_context, request
+from flask_limiter import Limiter
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, event
+from sqlalchemy.orm import DeclarativeBase
+
+from email_service import EmailService
+from security import rate_limit_key
+
+BUSY_TIMEOUT = 10_000  # milliseconds a SQLite writer waits for another
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware UTC time. SQLite drops the zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored; use datetime.now(UTC)")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of the tables. Constraints are named so that SQLite migrations can find them."""
+
+    type_annotation_map = {datetime: UTCDateTime}  # noqa: RUF012  SQLAlchemy's own attribute
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+# Tables derive from Base (`db.Model` does not pass mypy strict); they share its metadata with db.
+# Parameters stay out of error messages: they hold bodies and addresses.
+db = SQLAlchemy(metadata=Base.metadata, engine_options={"hide_parameters": True})
+migrate = Migrate()
+csrf = CSRFProtect()
+limiter = Limiter(key_func=rate_limit_key)
+email = EmailService()
+
+
+def prepare_sqlite(engine: Engine) -> None:
+    """Make SQLite safe for several writers: WAL, a wait for the lock, and the lock taken at once.
+
+    A transaction that reads first and writes later fails at once when another wrote in between,
+    whatever the busy timeout; so every transaction takes the write lock when it begins, except
+    in requests that only read.
+    """
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy begins, not the driver
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a committed email survives a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Any) -> None:
+    only_reads = has_request_context() and request.method in ("GET", "HEAD", "OPTIONS")
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,102 @@
+"""The contract of a provider: message to wire bytes, answer to receipt or error.
+
+A provider touches no database, keeps no clock and retries nothing.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from errors import UnsupportedFeature
+from message import Attachment, EmailMessage
+
+
+@frozen(kw_only=True)
+class Receipt:
+    """The provider's yes. `message_id` is what its webhooks will carry; None if it gave none."""
+
+    provider: str
+    message_id: str | None
+    status: int
+    notes: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class WireRequest:
+    """Exactly what will be posted: the same bytes for the same message and key, always."""
+
+    path: str
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """What a provider takes. Whatever else a message holds is refused or left out (`left_out`).
+
+    `max_recipients` counts to, cc and bcc each. `max_bytes` counts bodies and base64 attachments.
+    `idempotency_window` is how long a repeated key gives the first answer, in seconds; 0 is never.
+    `left_out` names the fields of a message that this provider has no place for and that do not
+    change what the reader gets.
+    """
+
+    max_recipients: int
+    max_reply_to: int
+    max_attachments: int | None
+    max_bytes: int
+    idempotency_window: int
+    left_out: tuple[str, ...] = ()
+
+
+class Provider(ABC):
+    """One vendor. Subclasses map; `send` is the one call."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    @abstractmethod
+    def build(self, message: EmailMessage, key: str) -> WireRequest:
+        """The wire form of `message`, a pure function of its arguments.
+
+        `key` is our id of the email: it becomes the idempotency key where there is one, and
+        travels with the email where the provider echoes it. Raises `UnsupportedFeature`.
+        """
+
+    @abstractmethod
+    def post(self, request: WireRequest) -> Receipt:
+        """One call with a built request. Raises a member of the error tree."""
+
+    def send(self, message: EmailMessage, key: str) -> Receipt:
+        """Build and post."""
+        return self.post(self.build(message, key))
+
+    def check(self, message: EmailMessage) -> None:
+        """Raise `UnsupportedFeature` for what cannot be carried without changing the email."""
+        limits = self.capabilities
+        largest = max(len(message.to), len(message.cc), len(message.bcc))
+        self._at_most(largest, limits.max_recipients, "recipients")
+        self._at_most(len(message.reply_to), limits.max_reply_to, "reply_to addresses")
+        if limits.max_attachments is not None:
+            self._at_most(len(message.attachments), limits.max_attachments, "attachments")
+        self._at_most(message.size, limits.max_bytes, "bytes")
+
+    def _at_most(self, count: int, limit: int, what: str) -> None:
+        if count > limit:
+            raise UnsupportedFeature(
+                f"{self.name} takes at most {limit} {what}; this message has {count}",
+                provider=self.name,
+            )
+
+
+def attachment_fields(
+    attachment: Attachment, *, content_type: str, content_id: str
+) -> dict[str, str]:
+    """An attachment as JSON, under the vendor's spelling of its type and content id."""
+    fields = {
+        "filename": attachment.filename,
+        "content": attachment.base64,
+        content_type: attachment.content_type,
+    }
+    return fields | ({content_id: attachment.content_id} if attachment.content_id else {})

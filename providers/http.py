@@ -1,0 +1,169 @@
+"""What the HTTP providers share: the one call, and the reading of its answer."""
+
+import json
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from attrs import frozen
+from urllib3.exceptions import HTTPError
+
+from errors import (
+    AuthenticationFailed,
+    EmailSendError,
+    InvalidMessage,
+    OutcomeUnknown,
+    ProviderUnavailable,
+    RateLimited,
+)
+from providers.base import Provider, Receipt, WireRequest
+from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
+
+MAX_ANSWER = 64 * 1024  # bytes; a provider's answer is a few hundred
+SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds we believe a Retry-After
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What came back: the status, the headers, the text, and its JSON value if it is JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    json: Any
+
+    def get(self, key: str) -> Any:
+        """A member of a JSON object; None for anything else."""
+        return self.json.get(key) if isinstance(self.json, dict) else None
+
+
+class HttpProvider(Provider):
+    """A provider behind an HTTP API with a bearer key.
+
+    `timeout` (seconds) bounds the whole call, a dripping answer included; `threads` sizes the
+    connection pool, so that each sending thread keeps its connection.
+    """
+
+    def __init__(self, api_key: str, base_url: str, *, timeout: float = 15, threads: int = 8):
+        self.base_url = base_url.rstrip("/")
+        self.timeout = timeout
+        self._api_key = api_key
+        self._session = open_session(api_key, threads)
+
+    @abstractmethod
+    def receipt(self, answer: Answer) -> Receipt:
+        """Read a 2xx answer. Raises if its body says no."""
+
+    @abstractmethod
+    def words(self, answer: Answer) -> str:
+        """The provider's own explanation of a refusal."""
+
+    def refusal(self, answer: Answer, words: str) -> EmailSendError | None:
+        """The error for an answer whose status alone says too little; None to go by the status."""
+        return None
+
+    def wait(self, answer: Answer) -> float | None:
+        """How many seconds the provider asks us to wait; None if it does not say."""
+        return retry_after_seconds(answer.headers.get("Retry-After"))
+
+    def post(self, request: WireRequest) -> Receipt:
+        answer = self._exchange(request)
+        if 200 <= answer.status < 300:
+            return self.receipt(answer)
+        raise self.error(answer)
+
+    def error(self, answer: Answer) -> EmailSendError:
+        """The member of the error tree for an answer that is not a yes."""
+        words = (self.words(answer) or answer.text)[:500].replace(self._api_key, "[key]")
+        text = f"{self.name} answered {answer.status}: {words or 'no explanation'}"
+        special = self.refusal(answer, text)
+        return special or self._error_by_status(answer, text)
+
+    def _error_by_status(self, answer: Answer, text: str) -> EmailSendError:
+        status, name = answer.status, self.name
+        if 300 <= status < 400:
+            setting = f"{name.upper()}_BASE_URL"
+            return AuthenticationFailed(
+                f"{text} (a redirect: check {setting})", status, provider=name
+            )
+        if status in (401, 403):
+            return AuthenticationFailed(text, status, provider=name)
+        if status == 429:
+            return RateLimited(text, status, retry_after=self.wait(answer), provider=name)
+        if status in (500, 503):
+            return ProviderUnavailable(text, status, retry_after=self.wait(answer), provider=name)
+        if 400 <= status < 500 and status != 408:
+            return InvalidMessage(text, status, provider=name)
+        return self.unknown(text, status)
+
+    def unknown(self, text: str, status: int = 0) -> OutcomeUnknown:
+        """`OutcomeUnknown`, retryable where a repeated key gives the first answer."""
+        keyed = self.capabilities.idempotency_window > 0
+        return OutcomeUnknown(text, status, retryable=keyed, provider=self.name)
+
+    def _exchange(self, request: WireRequest) -> Answer:
+        with Exchange(self.timeout) as exchange:
+            try:
+                response = self._session.post(
+                    self.base_url + request.path,
+                    data=request.body,
+                    headers={"Content-Type": "application/json", **request.headers},
+                    timeout=(min(CONNECT_TIMEOUT, self.timeout), self.timeout),
+                    allow_redirects=False,
+                    stream=True,
+                )
+            except (requests.RequestException, HTTPError, OSError) as error:
+                raise self._no_answer(exchange, error) from error
+            with response:
+                return self._answer(response)
+
+    def _answer(self, response: requests.Response) -> Answer:
+        try:
+            raw = response.raw.read(MAX_ANSWER, decode_content=True)
+        except (HTTPError, OSError, ValueError) as error:
+            if response.ok:
+                raise self.unknown(f"{self.name} said yes, but its answer was cut off") from error
+            raw = b""
+        text = raw.decode("utf-8", "replace")
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = None
+        return Answer(status=response.status_code, headers=response.headers, text=text, json=value)
+
+    def _no_answer(self, exchange: Exchange, error: Exception) -> EmailSendError:
+        if exchange.expired or isinstance(error, requests.ReadTimeout):
+            return self.unknown(f"{self.name} did not answer within {self.timeout:g} s")
+        if exchange.written:
+            return self.unknown(f"{self.name} closed the connection without an answer")
+        reason = type(getattr(error.args[0], "reason", error) if error.args else error).__name__
+        return ProviderUnavailable(
+            f"{self.name} could not be reached at {self.base_url} ({reason})", provider=self.name
+        )
+
+
+def retry_after_seconds(value: str | None) -> float | None:
+    """A Retry-After header, seconds or an HTTP date, as seconds from now within sane limits."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return clamp_wait(seconds)
+
+
+def seconds_until(unix: str | None) -> float | None:
+    """A header holding unix seconds, as a wait from now within the same limits."""
+    return clamp_wait(int(unix) - time.time()) if unix and unix.isdecimal() else None
+
+
+def clamp_wait(seconds: float) -> float:
+    """Between a second and an hour, whatever the provider said (NaN counts as a second)."""
+    return min(LONGEST_WAIT, seconds) if seconds > SHORTEST_WAIT else SHORTEST_WAIT
