@@ -1,0 +1,157 @@
+"""Claimed rows to the provider, and the outcome back into the row."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from errors import EmailSendError, OutcomeUnknown
+from extensions import email as email_service
+from log_setup import email_line, mask
+from models import Attempt, OutboxEmail, State
+from outbox.claim import Claimed, claim
+from outbox.frozen import thaw
+from outbox.outcomes import Outcome, outcome_of
+from outbox.states import move
+from outbox.transactions import changed_rows, now, transaction
+from providers.base import Receipt, WireRequest
+
+logger = logging.getLogger(__name__)
+
+OPEN_OUTCOMES = ("OutcomeUnknown", "worker_lost")
+
+
+def deliver(email_id: str) -> bool:
+    """Claim one email and send it now; False if it was not due or somebody else holds it."""
+    claims = claim(1, ids=[email_id])
+    deliver_claimed(claims)
+    return bool(claims)
+
+
+def deliver_claimed(claims: Sequence[Claimed]) -> None:
+    """Send rows that `claim` has leased, and record what became of each. Raises nothing."""
+    for claimed in claims:
+        try:
+            _deliver_one(claimed)
+        except Exception:
+            # The lease ends by itself, and the sweeper decides what that means.
+            logger.exception("email %s: its outcome could not be recorded", claimed.id)
+
+
+def _deliver_one(claimed: Claimed) -> None:
+    chain = email_service.chain
+    provider = claimed.provider if claimed.provider in chain else chain[0]
+    try:
+        message = thaw(claimed.stored)
+        request = email_service.build(provider, message, claimed.id)
+    except Exception as error:
+        return _finish(claimed, provider, None, error)
+    attempt = _begin_call(claimed, provider, request)
+    if attempt is None:
+        return None
+    try:
+        answer: Receipt | Exception = email_service.post(provider, request)
+    except EmailSendError as error:
+        answer = error
+    except Exception as error:
+        logger.exception("email %s: calling %s broke", claimed.id, provider)
+        answer = OutcomeUnknown(f"{type(error).__name__} while calling {provider}", retryable=False)
+    return _finish(claimed, provider, attempt, answer)
+
+
+def _begin_call(claimed: Claimed, provider: str, request: WireRequest) -> str | None:
+    """Commit which provider gets which bytes, before it gets them; None if that must not be."""
+    wire_hash = hashlib.sha256(request.body).hexdigest()
+    with transaction() as session:
+        moment = now(session)
+        timeout = timedelta(seconds=current_app.config["EMAIL_TIMEOUT"])
+        if moment + timeout >= claimed.lease_until:
+            move(session, claimed.id, State.SENDING, State.QUEUED, token=claimed.token)
+            return None
+        if any(
+            (attempt.provider, attempt.wire_hash) != (provider, wire_hash)
+            for attempt in _open_attempts(session, claimed.id)
+        ):
+            move(
+                session, claimed.id, State.SENDING, State.UNKNOWN, token=claimed.token,
+                unknown_since=moment,
+                last_error="an earlier try may have been accepted, and this one would differ",
+            )  # fmt: skip
+            return None
+        held = changed_rows(
+            session,
+            update(OutboxEmail)
+            .where(OutboxEmail.id == claimed.id, OutboxEmail.lease_token == claimed.token)
+            .values(provider=provider, calling_since=moment),
+        )
+        if not held:
+            logger.warning("email %s: the lease was lost before the call", claimed.id)
+            return None
+        attempt = Attempt(
+            email_id=claimed.id, provider=provider, wire_hash=wire_hash, started_at=moment
+        )
+        session.add(attempt)
+        session.flush()
+        return attempt.id
+
+
+def _open_attempts(session: Session, email_id: str) -> Sequence[Attempt]:
+    """The calls of which nobody knows whether the provider accepted them."""
+    statement = select(Attempt).where(
+        Attempt.email_id == email_id, Attempt.outcome.in_(OPEN_OUTCOMES)
+    )
+    return session.scalars(statement).all()
+
+
+def _finish(
+    claimed: Claimed, provider: str, attempt_id: str | None, answer: Receipt | Exception
+) -> None:
+    with transaction() as session:
+        moment = now(session)
+        bound = bool(_open_attempts(session, claimed.id))
+        outcome = outcome_of(
+            answer, attempts=claimed.attempts + 1, provider=provider,
+            chain=email_service.chain, bound=bound,
+        )  # fmt: skip
+        if attempt_id:
+            _end_attempt(session, attempt_id, answer, ended_at=moment)
+        held = move(
+            session, claimed.id, State.SENDING, outcome.state, token=claimed.token,
+            **outcome.values(moment),
+        )  # fmt: skip
+    if not held:
+        logger.warning("email %s: the lease was lost during the call", claimed.id)
+    _log(claimed, provider, outcome)
+
+
+def _end_attempt(
+    session: Session, attempt_id: str, answer: Receipt | Exception, **values: Any
+) -> None:
+    if isinstance(answer, Receipt):
+        values |= {
+            "outcome": "accepted",
+            "http_status": answer.status,
+            "provider_message_id": answer.message_id,
+            "error": "; ".join(answer.notes) or None,
+        }
+    else:
+        values |= {
+            "outcome": type(answer).__name__,
+            "http_status": getattr(answer, "status", 0) or None,
+            "error": mask(str(answer)),
+        }
+    session.execute(update(Attempt).where(Attempt.id == attempt_id).values(values))
+
+
+def _log(claimed: Claimed, provider: str, outcome: Outcome) -> None:
+    recipient: str = claimed.stored["to"][0]["email"]
+    level = logging.INFO if outcome.state is State.ACCEPTED else logging.WARNING
+    email_line(
+        logger, level, outcome.word, email_id=claimed.id, to=recipient, provider=provider,
+        status=outcome.status or None, message_id=outcome.message_id, error=outcome.error,
+    )  # fmt: skip

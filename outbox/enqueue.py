@@ -1,0 +1,100 @@
+"""Putting an email into the outbox: one row, in the caller's transaction."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from errors import IntentConflict
+from message import EmailMessage
+from models import OutboxEmail, State, utc_now
+from outbox.frozen import freeze
+
+LIMIT_COUNT = 3
+LIMIT_WINDOW = timedelta(hours=1)
+
+
+def enqueue(
+    session: Session,
+    message: EmailMessage,
+    *,
+    limit_key: str | None = None,
+    intent_fields: Mapping[str, Any] | None = None,
+) -> OutboxEmail:
+    """Store the email in `session`'s transaction; nothing is sent before that commits.
+
+    With an intent key that was used before, the row of the first email comes back; if
+    `intent_fields` are given and differ from the first ones, `IntentConflict` is raised.
+    `limit_key` names whom strangers can make us write to: beyond 3 emails an hour the row is
+    stored as `suppressed`, so that the outcome is on record and the caller sees no difference.
+    """
+    intent_hash = _hash(intent_fields) if intent_fields is not None else None
+    row = _row(message, intent_hash, limit_key)
+    if limit_key and _count_recent(session, limit_key) >= LIMIT_COUNT:
+        row |= {
+            "state": State.SUPPRESSED,
+            "last_error": f"more than {LIMIT_COUNT} emails an hour asked for this address",
+        }
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    session.execute(insert(OutboxEmail).values(row).on_conflict_do_nothing())
+    stored = _find(session, message)
+    if intent_hash and stored.intent_hash != intent_hash:
+        raise IntentConflict(
+            "this key was used before with other content; use a new key for a new email",
+            field="Idempotency-Key",
+        )
+    return stored
+
+
+def _row(message: EmailMessage, intent_hash: str | None, limit_key: str | None) -> dict[str, Any]:
+    created_at = utc_now()
+    return {
+        "id": message.id,
+        "kind": message.kind,
+        "category": message.category,
+        "recipient": message.to[0].email.lower(),
+        "subject": message.subject,
+        "message": freeze(message),
+        "intent_key": message.intent_key,
+        "intent_hash": intent_hash,
+        "limit_key": limit_key,
+        "if_unknown": message.if_unknown,
+        "sensitive": message.sensitive,
+        "state": State.QUEUED,
+        "due_at": message.send_at or created_at,
+        "expires_at": message.expires_at,
+        "created_at": created_at,
+        "attempts": 0,
+        "crashes": 0,
+        "marks": [],
+    }
+
+
+def _find(session: Session, message: EmailMessage) -> OutboxEmail:
+    same = OutboxEmail.id == message.id
+    if message.intent_key:
+        same = OutboxEmail.intent_key == message.intent_key
+    return session.scalars(select(OutboxEmail).where(same)).one()
+
+
+def _count_recent(session: Session, limit_key: str) -> int:
+    if session.get_bind().dialect.name == "postgresql":
+        # Requests for one key take turns until commit, or two of them would count the same rows.
+        # On SQLite every writing transaction holds the write lock already.
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+        session.execute(lock, {"key": limit_key})
+    statement = select(func.count()).where(
+        OutboxEmail.limit_key == limit_key,
+        OutboxEmail.created_at > utc_now() - LIMIT_WINDOW,
+        OutboxEmail.state != State.SUPPRESSED,
+    )
+    return session.scalar(statement) or 0
+
+
+def _hash(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,109 @@
+"""What an answer means for the row: which state, when again, with which provider."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import evolve, frozen
+
+from errors import EmailSendError, OutcomeUnknown
+from log_setup import mask
+from models import State
+from providers.base import Receipt
+from retry import backoff
+
+MAX_ATTEMPTS = 20
+PAUSE = 60.0  # seconds before a refused key or a spent quota is tried again
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """The next state of a row. `wait` is seconds until it is due again, if it is."""
+
+    state: State
+    attempts: int
+    provider: str | None
+    wait: float = 0
+    status: int = 0
+    message_id: str | None = None
+    error: str | None = None
+
+    @property
+    def word(self) -> str:
+        """The word of the log line."""
+        return "retried" if self.state is State.QUEUED else str(self.state)
+
+    def values(self, moment: datetime) -> dict[str, Any]:
+        """The columns that change with the state."""
+        values: dict[str, Any] = {
+            "attempts": self.attempts,
+            "provider": self.provider,
+            "last_error": self.error,
+        }
+        if self.state is State.ACCEPTED:
+            values |= {"accepted_at": moment, "provider_message_id": self.message_id}
+        elif self.state is State.QUEUED:
+            values |= {"due_at": moment + timedelta(seconds=self.wait)}
+        elif self.state is State.UNKNOWN:
+            values |= {"unknown_since": moment}
+        return values
+
+
+def outcome_of(
+    answer: Receipt | Exception,
+    *,
+    attempts: int,
+    provider: str,
+    chain: Sequence[str],
+    bound: bool,
+) -> Outcome:
+    """Read a provider's answer to call number `attempts` (from 1), as errors.py says it.
+
+    After a refusal that is safe to move on from, the next provider of `chain` is tried at once,
+    and the first again after a wait. A `bound` row stays with its provider: an earlier call of
+    it may have been accepted there.
+    """
+    if isinstance(answer, Receipt):
+        return Outcome(
+            state=State.ACCEPTED,
+            attempts=attempts,
+            provider=provider,
+            status=answer.status,
+            message_id=answer.message_id,
+            error=None if answer.message_id else f"{provider} accepted it without giving an id",
+        )
+    if not isinstance(answer, EmailSendError):
+        answer = EmailSendError(f"{type(answer).__name__}: {answer}", provider=provider)
+    failed = Outcome(
+        state=State.FAILED,
+        attempts=attempts,
+        provider=provider,
+        status=answer.status,
+        error=mask(f"{type(answer).__name__}: {answer}"),
+    )
+    return _after_error(failed, answer, () if bound else chain, bound)
+
+
+def _after_error(
+    failed: Outcome, error: EmailSendError, chain: Sequence[str], bound: bool
+) -> Outcome:
+    unknown = isinstance(error, OutcomeUnknown)
+    following = _after(failed.provider, chain)
+    uncounted = failed.attempts - 1
+    stay = failed.provider if unknown or bound else None
+    if error.failover_safe and following:
+        return evolve(failed, state=State.QUEUED, attempts=uncounted, provider=following)
+    if not error.costs_attempt:
+        least = backoff(1) if error.retryable and not error.trips_breaker else PAUSE
+        wait = max(least, error.retry_after or 0)
+        return evolve(failed, state=State.QUEUED, attempts=uncounted, provider=stay, wait=wait)
+    if error.retryable and failed.attempts < MAX_ATTEMPTS:
+        wait = max(backoff(failed.attempts), error.retry_after or 0)
+        return evolve(failed, state=State.QUEUED, provider=stay, wait=wait)
+    return evolve(failed, state=State.UNKNOWN) if unknown else failed
+
+
+def _after(provider: str | None, chain: Sequence[str]) -> str | None:
+    if provider not in chain:
+        return None
+    return next(iter(chain[chain.index(provider) + 1 :]), None)
