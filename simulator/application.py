@@ -1,0 +1,122 @@
+"""From a request to what is done with it: routes, misbehaviour, and the simulator's own pages."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator import page, resend, sendgrid, sequenzy
+from simulator.exchange import Answer, Dialect, Refused, Request, Route, json_answer
+from simulator.ledger import Ledger
+from simulator.misbehaviour import Behaviour, Ending, Misbehaviour, gateway_answer
+
+DIALECTS = (sequenzy.DIALECT, resend.DIALECT, sendgrid.DIALECT)
+
+_ON_PAGE = 50  # emails
+
+
+@dataclass(frozen=True)
+class Application:
+    """Answers requests. `wait` sleeps for some seconds, less if the client leaves."""
+
+    ledger: Ledger
+    misbehaviour: Misbehaviour
+
+    def respond(self, request: Request, wait: Callable[[float], None]) -> tuple[Answer, Ending]:
+        """The answer, and how it ends. What it accepts is on disk when this returns."""
+        own = self._own_page(request)
+        if own:
+            return own, "answer"
+        try:
+            dialect, route = _find(request)
+            dialect.authenticate(request)
+            return self._treat(request, dialect, route, wait)
+        except Refused as refused:
+            return refused.answer, "answer"
+
+    def _treat(
+        self, request: Request, dialect: Dialect, route: Route, wait: Callable[[float], None]
+    ) -> tuple[Answer, Ending]:
+        behaviour = self.misbehaviour.choose(dialect.name, dialect.first_recipient(request.json))
+        key = request.idempotency_key if dialect.one_at_a_time else None
+        # The key is free again before the last byte leaves, so that a client may use it at once.
+        with self.ledger.hold(dialect.name, key) as alone:
+            if not alone:
+                raise Refused(dialect.refusal("concurrent"))
+            answer = self._answer(request, dialect, route, behaviour)
+            wait(behaviour.delay)
+        return answer, behaviour.ending
+
+    def _answer(
+        self, request: Request, dialect: Dialect, route: Route, behaviour: Behaviour
+    ) -> Answer:
+        if behaviour.instead:
+            return gateway_answer(behaviour.instead) or dialect.refusal(behaviour.instead)
+        if not behaviour.accepts:
+            return dialect.refusal("503")  # never sent: the connection is dropped
+        try:
+            answer = route(request, self.ledger)
+        except OSError:
+            return dialect.refusal("503")  # a full disk; nothing was accepted
+        return behaviour.alter(answer) if behaviour.alter else answer
+
+    def _own_page(self, request: Request) -> Answer | None:
+        own = {
+            ("GET", "/"): self._page,
+            ("GET", "/log.json"): self._log,
+            ("DELETE", "/log"): self._clear,
+        }
+        answer = own.get((request.method, request.path))
+        return answer(request) if answer else None
+
+    def _page(self, request: Request) -> Answer:
+        names = [dialect.name for dialect in DIALECTS]
+        provider = request.query.get("provider", "")
+        provider = provider if provider in names else ""
+        before = _number(request, "before")
+        # One more than is shown tells whether there are older ones.
+        lines = self.ledger.records(provider=provider, before=before, newest=_ON_PAGE + 1)
+        newest = [json.loads(line) for line in reversed(lines)]
+        view = page.View(
+            records=newest[:_ON_PAGE],
+            total=self.ledger.count(provider),
+            older=len(newest) > _ON_PAGE,
+            provider=provider,
+            providers=names,
+        )
+        return page.show(view)
+
+    def _log(self, request: Request) -> Answer:
+        lines = self.ledger.records(
+            provider=request.query.get("provider", ""),
+            recipient=request.query.get("recipient", ""),
+            since=_number(request, "since"),
+        )
+        headers = {"Content-Type": "application/json"}
+        return Answer(status=200, headers=headers, body=b"[" + b",".join(lines) + b"]")
+
+    def _clear(self, _: Request) -> Answer:
+        self.ledger.clear()
+        self.misbehaviour.forget()
+        return json_answer(200, [])
+
+
+def _find(request: Request) -> tuple[Dialect, Route]:
+    """The function for a method and path. Raises `Refused` with that vendor's 404 or 405."""
+    for dialect in DIALECTS:
+        if not re.match(dialect.paths, request.path):
+            continue
+        methods = {
+            method: route
+            for (method, pattern), route in dialect.routes.items()
+            if re.fullmatch(pattern, request.path)
+        }
+        if request.method in methods:
+            return dialect, methods[request.method]
+        raise Refused(dialect.refusal("405" if methods else "404"))
+    raise Refused(json_answer(404, {"error": f"the simulator has no {request.path}"}))
+
+
+def _number(request: Request, name: str) -> int:
+    value = request.query.get(name, "")
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else 0
