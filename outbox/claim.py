@@ -46,11 +46,20 @@ def claim(limit: int, *, ids: Iterable[str] | None = None, overdue: float = 0) -
         )
         if ids is not None:
             due = and_(due, OutboxEmail.id.in_(list(ids)))
-        chosen = select(OutboxEmail.id).where(due).order_by(OutboxEmail.due_at).limit(limit)
-        # The outer WHERE repeats the predicate: without it PostgreSQL hands a row out twice.
+        # A common table expression, because PostgreSQL may run a plain subquery several times
+        # and then takes more than `limit`. The outer WHERE repeats the predicate, because without
+        # it PostgreSQL hands a row out twice.
+        chosen = (
+            select(OutboxEmail.id)
+            .where(due)
+            .order_by(OutboxEmail.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("chosen")
+        )
         statement = (
             update(OutboxEmail)
-            .where(OutboxEmail.id.in_(chosen.with_for_update(skip_locked=True)), due)
+            .where(OutboxEmail.id.in_(select(chosen.c.id)), due)
             .values(
                 state=State.SENDING,
                 lease_token=token,

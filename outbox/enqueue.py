@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from errors import IntentConflict
+from extensions import email as email_service
 from message import EmailMessage
 from models import OutboxEmail, State, utc_now
 from outbox.frozen import freeze
@@ -33,6 +34,7 @@ def enqueue(
     `limit_key` names whom strangers can make us write to: beyond 3 emails an hour the row is
     stored as `suppressed`, so that the outcome is on record and the caller sees no difference.
     """
+    message = email_service.complete(message)  # the sender is frozen with everything else
     intent_hash = _hash(intent_fields) if intent_fields is not None else None
     row = _row(message, intent_hash, limit_key)
     if limit_key and _count_recent(session, limit_key) >= LIMIT_COUNT:

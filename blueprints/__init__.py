@@ -1,0 +1,20 @@
+"""The HTTP side: one blueprint a subject. The inbox and the gallery exist in debug only."""
+
+from flask import Flask
+
+from blueprints import accounts, api, contact, errors, health, home, inbox, preview, stripe
+from extensions import csrf
+
+
+def init_app(app: Flask) -> None:
+    """Register the blueprints, and exempt exactly the `/api/*` views from CSRF tokens."""
+    for module in (home, api, accounts, contact, stripe, health):
+        app.register_blueprint(module.blueprint)
+    if app.debug:
+        app.register_blueprint(preview.blueprint)
+        app.register_blueprint(inbox.blueprint)
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/api/"):
+            csrf.exempt(app.view_functions[rule.endpoint])
+    errors.init_app(app)
+    app.context_processor(accounts.page_context)

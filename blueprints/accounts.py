@@ -1,0 +1,229 @@
+"""Sign-up, log-in and password reset, as pages and as JSON. No answer tells who has an account."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from flask import (
+    Blueprint,
+    current_app,
+    flash,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from werkzeug.security import check_password_hash, generate_password_hash
+
+import emails
+from background import send_in_background
+from blueprints.forms import (
+    ForgotPasswordForm,
+    LoginForm,
+    ResetPasswordForm,
+    SignupForm,
+    SignupPageForm,
+    text,
+)
+from blueprints.limits import form_limit
+from blueprints.reset_tokens import LIFETIME, make_token, password_fingerprint, read_token
+from extensions import db
+from message import new_id
+from models import User, utc_now
+
+blueprint = Blueprint("accounts", __name__)
+
+SIGNED_UP = "Account created. We sent you an email: it says how to go on."
+RESET_SENT = "If there is an account for this address, a link is on its way to it."
+# Compared with when nobody has the address, so that the answer takes as long.
+NOBODYS_HASH = generate_password_hash("nobody has this password")
+
+
+@blueprint.post("/api/signup")
+@form_limit
+def api_signup() -> ResponseReturnValue:
+    """201 for every well-formed request, whether or not the address has an account."""
+    form = SignupForm.from_json()
+    _sign_up(form)
+    return jsonify(message="Account created"), 201
+
+
+@blueprint.route("/signup", methods=["GET", "POST"])
+@form_limit
+def signup() -> ResponseReturnValue:
+    """The sign-up page."""
+    form = SignupPageForm.from_page()
+    if form.validate_on_submit():
+        _sign_up(form)
+        flash(SIGNED_UP, "success")
+        return redirect(url_for("accounts.login"))
+    return _page("signup", form)
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+@form_limit
+def login() -> ResponseReturnValue:
+    """The log-in page; afterwards to `next`, if that is a path of ours."""
+    form = LoginForm.from_page()
+    if form.validate_on_submit():
+        user = _find_user(text(form.email))
+        stored = user.password_hash if user else None
+        matches = check_password_hash(stored or NOBODYS_HASH, text(form.password))
+        if user and stored and matches:
+            session.clear()
+            session["user"] = [user.id, password_fingerprint(user)]
+            return redirect(_local_path(request.args.get("next")))
+        flash("Email or password is wrong.", "error")
+    return _page("login", form)
+
+
+@blueprint.post("/logout")
+def logout() -> ResponseReturnValue:
+    """Forget the session."""
+    session.clear()
+    flash("You are logged out.", "success")
+    return redirect(url_for("home.index"))
+
+
+@blueprint.get("/account")
+def account() -> ResponseReturnValue:
+    """The page behind the log-in."""
+    if current_user() is None:
+        return redirect(url_for("accounts.login", next=request.path))
+    return render_template("pages/account.html"), 200, {"Cache-Control": "no-store"}
+
+
+@blueprint.post("/api/password-reset")
+@form_limit
+def api_password_reset() -> ResponseReturnValue:
+    """202 for every well-formed address, known or not."""
+    form = ForgotPasswordForm.from_json()
+    _send_reset_link(text(form.email))
+    return jsonify(message=RESET_SENT), 202
+
+
+@blueprint.route("/forgot-password", methods=["GET", "POST"])
+@form_limit
+def forgot_password() -> ResponseReturnValue:
+    """Ask for a reset link."""
+    form = ForgotPasswordForm.from_page()
+    if form.validate_on_submit():
+        _send_reset_link(text(form.email))
+        flash(RESET_SENT, "success")
+        return redirect(url_for("accounts.login"))
+    return _page("forgot-password", form)
+
+
+@blueprint.route("/reset-password", methods=["GET", "POST"])
+@form_limit
+def reset_password() -> ResponseReturnValue:
+    """The page behind the emailed link. Looking at it uses nothing up; the POST works once."""
+    # `no-referrer` would hide the page from the CSRF check over https.
+    headers = {"Referrer-Policy": "same-origin", "Cache-Control": "no-store"}
+    user = read_token(request.args.get("token", ""))
+    if user is None:
+        return render_template("pages/reset-invalid.html"), 400, headers
+    form = ResetPasswordForm.from_page()
+    if form.validate_on_submit():
+        if not _replace_password(user, text(form.password)):
+            return render_template("pages/reset-invalid.html"), 400, headers
+        flash("Your password is changed. Log in with the new one.", "success")
+        return redirect(url_for("accounts.login"))
+    page = render_template("pages/reset-password.html", form=form)
+    return page, 400 if form.errors else 200, headers
+
+
+def current_user() -> User | None:
+    """Who is logged in; a changed password ends every session."""
+    if "user" not in g:
+        g.user = _user_of_session()
+    user: User | None = g.user
+    return user
+
+
+def page_context() -> dict[str, Any]:
+    """What every page may show."""
+    return {"current_user": current_user(), "debug_pages": current_app.debug} if request else {}
+
+
+def _user_of_session() -> User | None:
+    stored = session.get("user")
+    if not stored:
+        return None
+    user_id, fingerprint = stored
+    user = db.session.get(User, user_id)
+    return user if user and password_fingerprint(user) == fingerprint else None
+
+
+def _page(name: str, form: Any) -> ResponseReturnValue:
+    status = 400 if request.method == "POST" else 200
+    return render_template(f"pages/{name}.html", form=form), status
+
+
+def _find_user(address: str) -> User | None:
+    return db.session.scalars(select(User).where(User.email == address.lower())).first()
+
+
+def _sign_up(form: SignupForm) -> None:
+    name, address, password = text(form.name), text(form.email), text(form.password)
+    # Hashing takes long on purpose: it happens before the database is asked to wait for us.
+    password_hash = generate_password_hash(password) if password else None
+    if _add_user(address, name, password_hash):
+        message = emails.welcome(to=address, name=name)
+    else:
+        message = emails.account_exists(to=address, name=name)
+    send_in_background(message, limit_key=f"to:{address.lower()}")
+    db.session.commit()
+
+
+def _add_user(address: str, name: str, password_hash: str | None) -> bool:
+    """Add the account; False if the address has one. One statement, so two requests cannot race."""
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    row = {
+        "id": new_id(),
+        "email": address.lower(),
+        "name": name,
+        "password_hash": password_hash,
+        "created_at": utc_now(),
+    }
+    statement = dialect.insert(User).values(row).on_conflict_do_nothing().returning(User.id)
+    return db.session.execute(statement).first() is not None
+
+
+def _send_reset_link(address: str) -> None:
+    user = _find_user(address)
+    if user is None:
+        return
+    url = f"{current_app.config['APP_URL']}/reset-password?token={quote(make_token(user))}"
+    expires_at = datetime.now(UTC) + timedelta(seconds=LIFETIME)
+    message = emails.password_reset(to=user.email, reset_url=url, expires_at=expires_at)
+    send_in_background(message, limit_key=f"to:{user.email}")
+    db.session.commit()
+
+
+def _replace_password(user: User, password: str) -> bool:
+    """Set the password, unless another request has done so since the token was checked."""
+    before, user_id = user.password_hash, user.id
+    db.session.rollback()
+    changed = db.session.execute(
+        update(User)
+        .where(User.id == user_id, User.password_hash.is_not_distinct_from(before))
+        .values(password_hash=generate_password_hash(password))
+        .returning(User.id)
+    ).first()
+    db.session.commit()
+    return changed is not None
+
+
+def _local_path(target: str | None) -> str:
+    # Browsers read "\" as "/" and drop control characters, so only plain paths pass.
+    plain = target and target.isascii() and target.isprintable() and "\\" not in target
+    if target and plain and target.startswith("/") and not target.startswith("//"):
+        return target
+    return url_for("accounts.account")

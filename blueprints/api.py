@@ -1,0 +1,91 @@
+"""`/api/send`, `/api/send-welcome` and `/api/emails/<id>`, for programs that hold API_TOKEN."""
+
+from uuid import UUID
+
+from attrs import evolve
+from flask import Blueprint, abort, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+import emails
+import outbox
+from background import send_in_background
+from blueprints.errors import ApiError
+from blueprints.forms import WelcomeForm, text
+from blueprints.limits import send_limit
+from extensions import db
+from models import iso
+from security import bearer_token_matches
+
+blueprint = Blueprint("api", __name__, url_prefix="/api")
+
+MAX_KEY = 200  # characters of an Idempotency-Key
+
+
+@blueprint.before_request
+def require_token() -> None:
+    """Demand API_TOKEN; without one the API is open in debug and closed in production."""
+    if not current_app.config["API_TOKEN"]:
+        if not current_app.debug:
+            raise ApiError(503, "API_TOKEN is not set, so this API is closed")
+    elif not bearer_token_matches():
+        raise Unauthorized(
+            "send Authorization: Bearer API_TOKEN", www_authenticate=WWWAuthenticate("bearer")
+        )
+
+
+@blueprint.post("/send")
+@send_limit
+def send() -> ResponseReturnValue:
+    """The guide's first example: send the welcome email to `{"email", "name"}`."""
+    return _send_welcome()
+
+
+@blueprint.post("/send-welcome")
+@send_limit
+def send_welcome() -> ResponseReturnValue:
+    """The same under its own name."""
+    return _send_welcome()
+
+
+@blueprint.get("/emails/<uuid:email_id>")
+def show(email_id: UUID) -> ResponseReturnValue:
+    """What became of one email."""
+    email = outbox.find(db.session(), str(email_id))
+    if email is None:
+        abort(404, "there is no email with this id")
+    return jsonify(
+        id=email.id,
+        status=email.state,
+        delivery_status=email.delivery_status,
+        provider=email.provider,
+        marks=email.marks,
+        provider_message_id=email.provider_message_id,
+        timeline=[_moment(moment) for moment in outbox.timeline(email)],
+    )
+
+
+def _moment(moment: outbox.Moment) -> dict[str, str]:
+    fields = {"at": iso(moment.at), "type": moment.type, "detail": moment.detail}
+    return {name: value for name, value in fields.items() if value}
+
+
+def _send_welcome() -> ResponseReturnValue:
+    form = WelcomeForm.from_json()
+    fields = {"email": text(form.email), "name": text(form.name)}
+    message = emails.welcome(to=fields["email"], name=fields["name"])
+    row = send_in_background(evolve(message, intent_key=_intent_key()), intent_fields=fields)
+    answer = {"id": row.id, "status": row.state}
+    db.session.commit()
+    return jsonify(answer), 202
+
+
+def _intent_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 1 <= len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
+        problem = f"must be 1 to {MAX_KEY} printable ASCII characters"
+        raise ApiError(400, f"Idempotency-Key {problem}", {"Idempotency-Key": problem})
+    return f"http:{request.endpoint}:{key}"

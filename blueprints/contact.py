@@ -1,0 +1,54 @@
+"""The contact form: the message goes to CONTACT_EMAIL, the visitor stands in Reply-To."""
+
+import logging
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+
+import emails
+from background import send_in_background
+from blueprints.forms import ContactForm, text
+from blueprints.limits import form_limit
+from extensions import db
+
+blueprint = Blueprint("contact", __name__)
+logger = logging.getLogger(__name__)
+
+
+@blueprint.route("/contact", methods=["GET", "POST"])
+@form_limit
+def contact() -> ResponseReturnValue:
+    """Show the form, or send it and redirect, so that a reload sends nothing again."""
+    form = ContactForm.from_page()
+    if request.method == "GET":
+        return render_template("pages/contact.html", form=form)
+    if not form.validate():
+        flash("All fields are required." if form.missing() else "Please check the form.", "error")
+        return render_template("pages/contact.html", form=form), 400
+    if text(form.website):
+        logger.info("contact_honeypot: a program filled the hidden field; nothing was sent")
+    elif not _send(form):
+        flash("Something went wrong. Please try again.", "error")
+        return render_template("pages/contact.html", form=form), 503
+    flash("Message sent! We'll get back to you soon.", "success")
+    return redirect(url_for("contact.contact"))
+
+
+def _send(form: ContactForm) -> bool:
+    message = emails.contact_notice(
+        to=current_app.config["CONTACT_EMAIL"],
+        name=text(form.name),
+        email=text(form.email),
+        message=text(form.message),
+    )
+    try:
+        # Counted per visitor: the recipient is always the same, and nobody's words may be dropped
+        # because others wrote too.
+        send_in_background(message, limit_key=f"contact:{text(form.email).lower()}")
+        db.session.commit()
+    except SQLAlchemyError as error:
+        logger.error("contact: the message could not be stored (%s)", type(error).__name__)
+        db.session.rollback()
+        return False
+    return True

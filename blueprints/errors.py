@@ -1,0 +1,87 @@
+"""Errors as people and programs want them: JSON under `/api/`, a page everywhere else."""
+
+import logging
+import time
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from werkzeug.exceptions import HTTPException
+
+from errors import IntentConflict, InvalidMessage
+from extensions import db, limiter
+
+logger = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """A refusal with its status; `fields` says per field what is wrong."""
+
+    def __init__(self, status: int, error: str, fields: dict[str, str] | None = None) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.fields = fields or {}
+
+
+def init_app(app: Flask) -> None:
+    """Register the handlers."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(ApiError, _api_error)
+    app.register_error_handler(InvalidMessage, _invalid_message)
+    app.register_error_handler(OperationalError, _database_error)
+    app.register_error_handler(ProgrammingError, _database_error)
+
+
+def _answer(status: int, title: str, message: str, fields: dict[str, str]) -> Response:
+    if request.path.startswith("/api/"):
+        body = {"error": message} | ({"fields": fields} if fields else {})
+        return make_response(jsonify(body), status)
+    page = render_template("pages/error.html", status=status, title=title, message=message)
+    return make_response(page, status)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.response is not None:
+        return make_response(error.response)
+    status = error.code or 500
+    message = error.description or error.name
+    if status == 429:
+        message = f"too many requests: {message}"
+    response = _answer(status, error.name, message, {})
+    if status == 429 and limiter.current_limit:
+        wait = max(1, round(limiter.current_limit.reset_at - time.time()))
+        response.headers["Retry-After"] = str(wait)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers.setdefault(name, value)
+    return response
+
+
+def _csrf_error(error: CSRFError) -> Response:
+    message = "This form has expired. Go back, reload the page and send it again."
+    return _answer(400, "Form expired", message, {})
+
+
+def _api_error(error: ApiError) -> Response:
+    return _answer(error.status, "Not accepted", error.error, error.fields)
+
+
+def _invalid_message(error: InvalidMessage) -> Response:
+    db.session.rollback()
+    status = 409 if isinstance(error, IntentConflict) else 422
+    return _answer(
+        status, "Not accepted", str(error), {error.field: str(error)} if error.field else {}
+    )
+
+
+def _database_error(error: Exception) -> Response:
+    logger.error(
+        "the database refused (%s); if tables are missing, run: flask db upgrade",
+        str(getattr(error, "orig", error)).strip().partition("\n")[0],
+    )
+    db.session.rollback()
+    response = _answer(503, "Back in a moment", "the service cannot store this now; try again", {})
+    response.headers["Retry-After"] = "5"
+    return response

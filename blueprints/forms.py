@@ -1,0 +1,185 @@
+"""One form class serves the page and the JSON route; this file reads both kinds of input."""
+
+import json
+from typing import Any, Self
+
+from flask import request
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import EmailField, Field, PasswordField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
+
+from blueprints.errors import ApiError
+from errors import InvalidMessage
+from message import Address, one_line
+
+
+class EmailAddress:
+    """The field holds one usable address, which replaces what was typed."""
+
+    def __call__(self, form: FlaskForm, field: Any) -> None:
+        try:
+            field.data = Address.parse(Address((field.data or "").strip()), "email").email
+        except InvalidMessage:
+            raise ValidationError("Enter an email address like name@example.com.") from None
+
+
+class OneLine:
+    """The field holds words on one line, without control characters."""
+
+    def __call__(self, form: FlaskForm, field: Any) -> None:
+        field.data = (field.data or "").strip()
+        try:
+            one_line(field.data, field.name, 1000)
+        except InvalidMessage:
+            raise ValidationError("Use one line of ordinary characters.") from None
+
+
+class Storable:
+    """The text can be stored and sent: no NUL, no half of a surrogate pair."""
+
+    def __call__(self, form: FlaskForm, field: Any) -> None:
+        if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in field.data or ""):
+            raise ValidationError("Remove the characters that cannot be sent.")
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Base of our forms: it reads a page's form data or a JSON object, and never confuses them."""
+
+    @classmethod
+    def from_page(cls) -> Self:
+        """The form as posted by a page; a request body that is no form counts as empty."""
+        return cls(formdata=request.form if request.method == "POST" else None)
+
+    @classmethod
+    def from_json(cls) -> Self:
+        """The validated form from a JSON object. Unknown keys are ignored.
+
+        Raises `ApiError`: 415 not JSON, 400 malformed or a field missing, 422 a bad value.
+        """
+        given = _json_object()
+        known = [name for name in cls(meta={"csrf": False})._fields if name != "csrf_token"]
+        wrong = {
+            name: "must be text"
+            for name in known
+            if not isinstance(given.get(name, ""), str | None)
+        }
+        if wrong:
+            raise ApiError(422, f"{' and '.join(wrong)} must be text", wrong)
+        values = {name: given[name] for name in known if given.get(name) is not None}
+        form = cls(formdata=MultiDict(values), meta={"csrf": False})
+        form._insist_on_required()
+        if not form.validate():
+            errors = {name: str(messages[0]) for name, messages in form.errors.items()}
+            raise ApiError(422, f"{' and '.join(errors)} not valid", errors)
+        return form
+
+    def _insist_on_required(self) -> None:
+        required = [field for field in self if field.flags.required]
+        missing = {field.name: "required" for field in required if not (field.data or "").strip()}
+        if missing:
+            names = " and ".join(field.name for field in required)
+            raise ApiError(400, f"{names} required", missing)
+
+    def missing(self) -> bool:
+        """Whether a required field was left empty."""
+        return any(field.flags.required and not (field.data or "").strip() for field in self)
+
+
+def text(field: Field) -> str:
+    """What a field holds; the empty text where it was left out."""
+    return field.data or ""
+
+
+def _json_object() -> dict[str, Any]:
+    if not request.is_json:
+        raise ApiError(415, "send JSON with Content-Type: application/json")
+    try:
+        value = json.loads(request.get_data())
+    except (ValueError, RecursionError):  # ValueError: also bad UTF-8 and numbers without end
+        raise ApiError(400, "the body is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise ApiError(400, "the body must be a JSON object")
+    return value
+
+
+def _name(label: str = "Name") -> StringField:
+    return StringField(
+        label,
+        [InputRequired("Enter a name."), Length(max=100), OneLine()],
+        render_kw={"autocomplete": "name"},
+    )
+
+
+def _email() -> EmailField:
+    return EmailField(
+        "Email",
+        [InputRequired("Enter an email address."), EmailAddress()],
+        render_kw={"autocomplete": "email"},
+    )
+
+
+def _new_password(required: bool) -> PasswordField:
+    presence = InputRequired("Enter a password.") if required else Optional()
+    return PasswordField(
+        "Password",
+        [presence, Length(8, 200, "Use at least 8 characters."), Storable()],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class WelcomeForm(Form):
+    """`POST /api/send` and `/api/send-welcome`."""
+
+    name = _name()
+    email = _email()
+
+
+class SignupForm(Form):
+    """`POST /api/signup`: the password may be left to the reset link."""
+
+    name = _name()
+    email = _email()
+    password = _new_password(required=False)
+
+
+class SignupPageForm(SignupForm):
+    """The page asks for a password."""
+
+    password = _new_password(required=True)
+
+
+class LoginForm(Form):
+    """`POST /login`."""
+
+    email = _email()
+    password = PasswordField(
+        "Password",
+        [InputRequired("Enter your password."), Length(max=200)],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class ForgotPasswordForm(Form):
+    """`POST /api/password-reset` and `/forgot-password`."""
+
+    email = _email()
+
+
+class ResetPasswordForm(Form):
+    """`POST /reset-password`."""
+
+    password = _new_password(required=True)
+
+
+class ContactForm(Form):
+    """`POST /contact`. People do not see `website`; whoever fills it in is a program."""
+
+    name = _name("Your name")
+    email = _email()
+    message = TextAreaField(
+        "Message",
+        [InputRequired("Write a message."), Length(max=5000), Storable()],
+        render_kw={"rows": 8},
+    )
+    website = StringField("Website", [Optional()])

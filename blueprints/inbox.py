@@ -1,0 +1,120 @@
+"""What this app sent, from web and workers alike. Registered in debug only."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+import outbox
+from blueprints.mail_html import mail_html
+from extensions import db, limiter
+from message import EmailMessage
+from models import OutboxEmail, iso
+from outbox.frozen import thaw
+
+blueprint = Blueprint("inbox", __name__)
+limiter.exempt(blueprint)
+
+
+@blueprint.get("/inbox")
+def index() -> ResponseReturnValue:
+    """The newest emails first; `?q=` searches recipient and subject."""
+    query = request.args.get("q", "").strip()
+    found = outbox.recent(db.session(), query=query)
+    return render_template("pages/inbox.html", emails=[_line(each) for each in found], q=query)
+
+
+@blueprint.get("/inbox.json")
+def feed() -> ResponseReturnValue:
+    """The same list for the page that watches it."""
+    query = request.args.get("q", "").strip()
+    lines = [_line(each) for each in outbox.recent(db.session(), query=query)]
+    return jsonify(emails=[line | {"created_at": iso(line["created_at"])} for line in lines])
+
+
+@blueprint.get("/inbox/<uuid:email_id>")
+def show(email_id: UUID) -> ResponseReturnValue:
+    """One email with its parts and its timeline."""
+    email = _find(email_id)
+    return render_template("pages/inbox-email.html", email=_details(email))
+
+
+@blueprint.get("/inbox/<uuid:email_id>/body")
+def body(email_id: UUID) -> ResponseReturnValue:
+    """The HTML part, for the frame on the page."""
+    message = thaw(_find(email_id).message)
+    html = message.html
+    for index, attachment in enumerate(message.attachments):
+        if attachment.content_id:
+            file = url_for("inbox.attachment", email_id=email_id, index=index)
+            html = html.replace(f"cid:{attachment.content_id}", file)
+    return mail_html(html)
+
+
+@blueprint.get("/inbox/<uuid:email_id>/attachments/<int:index>")
+def attachment(email_id: UUID, index: int) -> ResponseReturnValue:
+    """One attachment, always as a download unless it is a picture of the body."""
+    files = thaw(_find(email_id).message).attachments
+    if index >= len(files):
+        abort(404)
+    file = files[index]
+    inline = bool(file.content_id) and file.content_type.startswith("image/")
+    response = Response(file.content, mimetype=file.content_type)
+    response.headers.set(
+        "Content-Disposition", "inline" if inline else "attachment", filename=file.filename
+    )
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def _find(email_id: UUID) -> OutboxEmail:
+    return outbox.find(db.session(), str(email_id)) or abort(404)
+
+
+def _line(email: OutboxEmail) -> dict[str, Any]:
+    return {
+        "id": email.id,
+        "to": ", ".join(str(address) for address in thaw(email.message).to),
+        "subject": email.subject,
+        "kind": email.kind,
+        "state": email.state,
+        "provider": email.provider,
+        "created_at": email.created_at,
+        "url": url_for("inbox.show", email_id=email.id),
+    }
+
+
+def _details(email: OutboxEmail) -> dict[str, Any]:
+    message = thaw(email.message)
+    return _line(email) | {
+        "from_email": str(message.from_email or ""),
+        "reply_to": ", ".join(str(address) for address in message.reply_to),
+        "cc": ", ".join(str(address) for address in message.cc),
+        "text": message.text,
+        "html": message.html,
+        "headers": _headers(message),
+        "attachments": [
+            {"filename": a.filename, "content_type": a.content_type, "size": len(a.content)}
+            for a in message.attachments
+        ],
+        "timeline": [
+            {"at": moment.at, "what": moment.type, "detail": moment.detail}
+            for moment in outbox.timeline(email)
+        ],
+        "provider_message_id": email.provider_message_id,
+        "last_error": email.last_error,
+    }
+
+
+def _headers(message: EmailMessage) -> list[tuple[str, str]]:
+    fields = {
+        "From": str(message.from_email or ""),
+        "To": ", ".join(str(address) for address in message.to),
+        "Cc": ", ".join(str(address) for address in message.cc),
+        "Bcc": ", ".join(str(address) for address in message.bcc),
+        "Reply-To": ", ".join(str(address) for address in message.reply_to),
+        "Subject": message.subject,
+        **message.headers,
+    }
+    return [(name, value) for name, value in fields.items() if value]

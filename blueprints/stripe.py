@@ -1,0 +1,138 @@
+"""Stripe's webhook: receipts and failed payments. Facts from docs.stripe.com/webhooks."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
+
+import emails
+import webhook_inbox
+from background import send_in_background
+from blueprints.errors import ApiError
+from extensions import limiter
+from signatures import verify_stripe_signature
+from webhook_inbox import EventRejected
+
+blueprint = Blueprint("stripe", __name__)
+
+
+@blueprint.post("/api/webhooks/stripe")
+@limiter.exempt
+def stripe_webhook() -> ResponseReturnValue:
+    """Verify the raw bytes, store the event together with its effect, answer."""
+    secrets: tuple[str, ...] = current_app.config["STRIPE_WEBHOOK_SECRET"]
+    if not secrets:
+        raise ApiError(503, "STRIPE_WEBHOOK_SECRET is not set")
+    payload = request.get_data()
+    signature = request.headers.get("Stripe-Signature", "")
+    if not any(verify_stripe_signature(payload, signature, secret) for secret in secrets):
+        raise ApiError(400, "Invalid signature")
+    event = _event(payload)
+    handler = HANDLERS.get(event["type"])
+    effect = (lambda: handler(event)) if handler else None
+    webhook_inbox.receive("stripe", event["id"], event["type"], payload.decode(), effect)
+    return jsonify(received=True)
+
+
+def _event(payload: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(payload.decode())
+    except (ValueError, RecursionError):
+        raise ApiError(400, "Invalid payload") from None
+    if (
+        not isinstance(event, dict)
+        or not _is_name(event.get("id"))
+        or not _is_name(event.get("type"))
+    ):
+        raise ApiError(400, "Invalid payload")
+    return dict(event)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"[\w.:-]{1,255}", value, re.ASCII))
+
+
+def _send_receipt(event: dict[str, Any]) -> None:
+    checkout = _object(event)
+    if checkout.get("payment_status") != "paid":
+        return  # bank debits: `async_payment_succeeded` follows when the money is there
+    send_in_background(
+        emails.receipt(
+            # What the customer typed; `customer_email` is only what we prefilled.
+            to=_text(checkout, "customer_details", "email")
+            or _required(checkout, "customer_email"),
+            amount=_amount(checkout, "amount_total"),
+            currency=_required(checkout, "currency"),
+            plan=_text(checkout, "metadata", "plan") or "Pro",
+            invoice_url=_https(checkout, "invoice_url"),
+            date=_time(event, "created"),
+            intent_key=f"receipt:{_required(checkout, 'id')}",
+        )
+    )
+
+
+def _send_payment_failed(event: dict[str, Any]) -> None:
+    invoice = _object(event)
+    attempt = invoice.get("attempt_count")
+    send_in_background(
+        emails.payment_failed(
+            to=_required(invoice, "customer_email"),
+            amount=_amount(invoice, "amount_due"),
+            currency=_required(invoice, "currency"),
+            billing_url=_https(invoice, "hosted_invoice_url"),
+            next_attempt=_time(invoice, "next_payment_attempt"),
+            intent_key=f"payment-failed:{_required(invoice, 'id')}:{attempt}",
+        )
+    )
+
+
+HANDLERS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "checkout.session.completed": _send_receipt,
+    "checkout.session.async_payment_succeeded": _send_receipt,
+    "invoice.payment_failed": _send_payment_failed,
+}
+
+
+def _object(event: dict[str, Any]) -> dict[str, Any]:
+    data = event.get("data")
+    found = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(found, dict):
+        raise EventRejected("data.object is missing")
+    return found
+
+
+def _text(holder: dict[str, Any], *path: str) -> str | None:
+    value: Any = holder
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _required(holder: dict[str, Any], name: str) -> str:
+    value = _text(holder, name)
+    if value is None:
+        raise EventRejected(f"{name} is missing")
+    return value
+
+
+def _amount(holder: dict[str, Any], name: str) -> int:
+    value = holder.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 10**15:
+        raise EventRejected(f"{name} is not an amount")
+    return value
+
+
+def _https(holder: dict[str, Any], name: str) -> str | None:
+    value = _text(holder, name)
+    return value if value and value.startswith("https://") else None
+
+
+def _time(holder: dict[str, Any], name: str) -> datetime | None:
+    value = holder.get(name)
+    if not isinstance(value, int) or not 0 < value < 253_402_300_800:  # the year 10000
+        return None
+    return datetime.fromtimestamp(value, UTC)

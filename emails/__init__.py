@@ -1,0 +1,14 @@
+"""What the app sends: `emails.welcome(to=…, name=…)` returns an `EmailMessage`, ready to send."""
+
+from emails.accounts import account_exists, password_reset, welcome
+from emails.billing import payment_failed, receipt
+from emails.contact import contact_notice
+
+__all__ = [
+    "account_exists",
+    "contact_notice",
+    "password_reset",
+    "payment_failed",
+    "receipt",
+    "welcome",
+]

@@ -1,0 +1,52 @@
+"""Emails about having an account: the first hello, a lost password, a second sign-up."""
+
+from datetime import datetime
+
+from emails.compose import app_name, compose, email
+from emails.samples import HOSTILE, LONG_WORD, RIGHT_TO_LEFT, TO
+from message import AddressLike, EmailMessage
+
+NAMES = {
+    "normal": {"to": TO, "name": "Ann"},
+    "long name": {"to": TO, "name": LONG_WORD},
+    "right to left": {"to": TO, "name": RIGHT_TO_LEFT},
+    "hostile markup": {"to": TO, "name": HOSTILE},
+}
+RESET_URL = "https://app.example.com/reset-password?token="
+
+
+@email("welcome", samples=NAMES)
+def welcome(*, to: AddressLike, name: str) -> EmailMessage:
+    """The first email after sign-up, with the way in."""
+    return compose("welcome", to=to, subject=f"Welcome, {name}", name=name)
+
+
+@email(
+    "password-reset",
+    samples={
+        "normal": {"to": TO, "reset_url": RESET_URL + "eyJ1IjoxfQ.aPq3xw.Zk0sT5vY"},
+        "long link": {"to": TO, "reset_url": RESET_URL + "eyJ1c2VyIjoiMDE5" * 10},
+        "hostile markup": {"to": TO, "reset_url": RESET_URL + '"><script>alert(1)</script>'},
+    },
+)
+def password_reset(
+    *, to: AddressLike, reset_url: str, expires_at: datetime | None = None
+) -> EmailMessage:
+    """The link to a new password. Pass as `expires_at` the moment from which it is useless."""
+    return compose(
+        "password-reset",
+        to=to,
+        subject=f"Reset your {app_name()} password",
+        reset_url=reset_url,
+        expires_at=expires_at,
+        sensitive=True,
+        if_unknown="resend",  # a second copy of the same link does no harm; a missing one does
+    )
+
+
+@email("account-exists", samples=NAMES)
+def account_exists(*, to: AddressLike, name: str) -> EmailMessage:
+    """For the owner of an account whose address was used to sign up once more."""
+    return compose(
+        "account-exists", to=to, subject=f"You already have an account at {app_name()}", name=name
+    )

@@ -1,0 +1,41 @@
+"""The email that the contact form sends to the site's owner."""
+
+from emails.compose import compose, email
+from emails.samples import HOSTILE, LONG_WORD, RIGHT_TO_LEFT
+from message import Address, AddressLike, EmailMessage
+
+NORMAL = {
+    "to": "hello@example.com",
+    "name": "Ann Lee",
+    "email": "ann@example.com",
+    "message": "Hello,\n\ndo you ship to Norway?\n\nAnn",
+}
+
+
+@email(
+    "contact-notice",
+    samples={
+        "normal": NORMAL,
+        "short": NORMAL | {"message": "Hi"},
+        "long words": NORMAL
+        | {
+            "name": LONG_WORD,
+            "message": "https://example.com/?q=" + "a" * 160 + "\n\n" + "Hello again. " * 200,
+        },
+        "right to left": NORMAL
+        | {"name": RIGHT_TO_LEFT, "message": "مرحبا،\n\nكم سعر الشحن إلى النرويج؟"},
+        "hostile markup": NORMAL
+        | {"name": HOSTILE, "message": "<script>alert(1)</script>\n</td></table>{{ 7 * 7 }}"},
+    },
+)
+def contact_notice(*, to: AddressLike, name: str, email: str, message: str) -> EmailMessage:
+    """What a visitor wrote. A reply goes to the visitor, who is never the sender."""
+    return compose(
+        "contact-notice",
+        to=to,
+        subject=f"New message from {name}",
+        reply_to=Address(email, name),
+        name=name,
+        email=email,
+        message="\n".join(message.splitlines()),  # browsers send \r\n
+    )

@@ -1,0 +1,58 @@
+"""gunicorn reads this file by itself: `gunicorn app:app`. WEB_CONCURRENCY and PORT adjust it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+# A copied development .env must not open the inbox to the world.
+os.environ.setdefault("FLASK_DEBUG", "0")
+
+import background
+import config
+import log_setup
+from errors import ConfigurationError
+
+try:
+    settings = config.load(config.read_environment())
+except ConfigurationError as error:
+    sys.exit(str(error))  # here, once, rather than in every worker
+
+if "PORT" in os.environ:  # as platforms set it; without it gunicorn's own 127.0.0.1:8000 stands
+    bind = f"0.0.0.0:{settings['PORT']}"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"
+threads = 4
+timeout = 30
+graceful_timeout = 18  # longer than one provider call may take, so that calls in flight end
+keepalive = 5
+max_requests = 1000
+max_requests_jitter = 100
+if Path("/dev/shm").is_dir():  # noqa: S108  a heartbeat on disk can stall a worker
+    worker_tmp_dir = "/dev/shm"  # noqa: S108
+
+accesslog = "-"
+# The path without its query: a reset token is a key.
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"ours": {"()": lambda: log_setup.make_formatter(settings["LOG_FORMAT"])}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
+    "root": {"level": settings["LOG_LEVEL"], "handlers": []},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+        "gunicorn.access": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
+    },
+}
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start delivery in the worker, after the fork and before any traffic."""
+    background.start_delivery(worker.wsgi)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Finish the emails in flight."""
+    if worker.wsgi is not None:
+        background.stop_delivery(worker.wsgi)

@@ -1,0 +1,86 @@
+"""What your own tests use: no network, and every email your code sends in a list.
+
+In your conftest.py: `from testing import outbox_emails  # noqa: F401`. The fixture is the list.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+import background
+from email_service import EmailService
+from message import EmailMessage
+from providers.base import Receipt
+
+TEST_SETTINGS: dict[str, Any] = {
+    "TESTING": True,
+    "EMAIL_PROVIDER": "inbox",
+    "EMAIL_DELIVERY": "sync",
+    "RATELIMIT_ENABLED": False,
+    "WTF_CSRF_ENABLED": False,
+}
+"""Settings for `create_app` in tests; add a `DATABASE_URL` of your own."""
+
+
+@pytest.fixture
+def outbox_emails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EmailMessage]]:
+    """The emails sent in this test, oldest first. None of them leaves the process.
+
+    Emails sent in the background appear after the commit, as their delivery would start then.
+    """
+    captured: list[EmailMessage] = []
+
+    def queued(_app: Any, messages: Sequence[EmailMessage]) -> None:
+        captured.extend(messages)
+
+    def send(
+        _self: EmailService,
+        message: EmailMessage,
+        provider: str | None = None,
+        key: str | None = None,
+    ) -> Receipt:
+        captured.append(message)
+        return Receipt(provider="test", message_id=key or message.id, status=200)
+
+    monkeypatch.setattr(background, "wake", lambda _ids: None)
+    monkeypatch.setattr(EmailService, "send", send)
+    with background.emails_queued.connected_to(queued):
+        yield captured
+
+
+def assert_email_sent(
+    sent: Sequence[EmailMessage],
+    *,
+    to: str | None = None,
+    subject: str | None = None,
+    contains: str | None = None,
+) -> EmailMessage:
+    """The one email in `sent` that matches; fails, listing what was sent, if it is not just one.
+
+    `to` is a whole address; `subject` and `contains` are parts of the subject, and of the text
+    and HTML alike.
+    """
+    found = [each for each in sent if _matches(each, to, subject, contains)]
+    if len(found) != 1:
+        listed = "\n".join(f"  to {each.to[0].email}: {each.subject}" for each in sent)
+        wanted = f"to={to!r} subject={subject!r} contains={contains!r}"
+        pytest.fail(f"{len(found)} emails match {wanted}; sent were:\n{listed or '  none'}")
+    return found[0]
+
+
+def assert_no_email_sent(sent: Sequence[EmailMessage], *, to: str | None = None) -> None:
+    """Fails if any email was sent, or any to the address `to`."""
+    found = [each.subject for each in sent if _matches(each, to, None, None)]
+    if found:
+        pytest.fail(f"no email was expected, but these were sent: {found}")
+
+
+def _matches(
+    message: EmailMessage, to: str | None, subject: str | None, contains: str | None
+) -> bool:
+    return (
+        (to is None or to.lower() in {address.email.lower() for address in message.recipients})
+        and (subject is None or subject in message.subject)
+        and (contains is None or (contains in message.text and contains in message.html))
+    )
