@@ -9,12 +9,12 @@ from typing import Any
 os.environ.setdefault("FLASK_DEBUG", "0")
 
 import background
-import config
 import log_setup
+from config import load, read_environment
 from errors import ConfigurationError
 
 try:
-    settings = config.load(config.read_environment())
+    settings = load(read_environment())
 except ConfigurationError as error:
     sys.exit(str(error))  # here, once, rather than in every worker
 

