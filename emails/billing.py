@@ -102,7 +102,7 @@ def payment_failed(
     return compose(
         "payment-failed",
         to=to,
-        subject=f"Your {app_name()} payment did not go through",
+        subject=f"Your payment to {app_name()} did not go through",
         amount=None if amount is None or currency is None else format_money(amount, currency),
         billing_url=billing_url,
         next_attempt=None if next_attempt is None else _day(next_attempt),

@@ -1,0 +1,80 @@
+"""From a name and data to a message, and how an email becomes known."""
+
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import emails
+from emails.compose import compose, email
+from errors import InvalidMessage
+from message import Address
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_message_fields_reach_the_message(email_app):
+    moment = datetime(2026, 3, 14, 12, tzinfo=UTC)
+
+    message = compose(
+        "welcome",
+        to="Ann <ann@example.com>",
+        subject="Hello",
+        name="Ann",
+        reply_to="help@example.com",
+        expires_at=moment,
+        intent_key="welcome:1",
+        if_unknown="resend",
+        sensitive=True,
+    )
+
+    assert message.to == (Address("ann@example.com", "Ann"),)
+    assert message.reply_to == (Address("help@example.com"),)
+    assert message.expires_at == moment
+    assert message.intent_key == "welcome:1"
+    assert message.if_unknown == "resend"
+    assert message.sensitive
+
+
+def test_a_long_subject_is_cut_with_an_ellipsis(email_app):
+    message = compose("welcome", to="ann@example.com", subject="x" * 61, name="Ann")
+
+    assert message.subject == "x" * 59 + "…"
+
+
+def test_a_line_break_in_a_subject_is_refused(email_app):
+    with pytest.raises(InvalidMessage) as caught:
+        compose("welcome", to="ann@example.com", subject="Hi\nBcc: eve@example.com", name="Ann")
+
+    assert caught.value.field == "subject"
+
+
+def test_two_emails_cannot_share_a_name():
+    with pytest.raises(ValueError, match="'welcome'"):
+        email("welcome", samples={})(emails.password_reset)
+
+
+def test_a_module_in_the_package_is_found_without_being_listed(tmp_path):
+    shutil.copytree(ROOT / "emails", tmp_path / "emails")
+    for module in ("message.py", "errors.py", "plain_text.py"):
+        shutil.copy(ROOT / module, tmp_path)
+    (tmp_path / "emails" / "onboarding.py").write_text(
+        "from emails.compose import compose, email\n"
+        "@email('day-three', samples={'normal': {'to': 'ann@example.com'}})\n"
+        "def day_three(*, to):\n"
+        "    return compose('day-three', to=to, subject='Day three')\n"
+    )
+
+    listed = subprocess.run(
+        [sys.executable, "-c", "from emails.compose import all_emails; print(*all_emails())"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "day-three" in listed.stdout.split()
+    assert "welcome" in listed.stdout.split()

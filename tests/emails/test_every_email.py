@@ -1,0 +1,131 @@
+"""What holds for every email with each of its samples."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from markupsafe import escape
+
+import emails
+from emails.compose import all_emails
+from tests.emails.reading import Reader, words
+
+TEMPLATES = Path(__file__).parents[2] / "templates" / "emails"
+CASES = [
+    pytest.param(email, sample, id=f"{email.name}, {name}")
+    for email in all_emails().values()
+    for name, sample in email.samples.items()
+]
+HOSTILE = [case for case in CASES if str(case.id).endswith("hostile markup")]
+FRIENDLY = [case for case in CASES if case not in HOSTILE]
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_an_email_is_known_to_providers_by_its_name(email_app, email, sample):
+    message = email.compose(**sample)
+
+    assert message.kind == email.name
+    assert message.tags == (email.name,)
+    assert message.category == "transactional"
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_the_html_is_well_formed_in_browsers_and_in_outlook(email_app, email, sample):
+    html = email.compose(**sample).html
+
+    Reader(html)
+    Reader(html.replace("<!--[if mso]>", "").replace("<![endif]-->", ""))
+    assert html.count("<!--[if mso]>") == html.count("<![endif]-->") > 0
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_every_piece_of_text_names_its_font_because_outlook_forgets_it(email_app, email, sample):
+    seen_by_browsers = re.sub(r"<!--.*?-->", "", email.compose(**sample).html, flags=re.DOTALL)
+
+    tags = re.findall(r"<(?:td|th|p|h1|a) [^>]*>|<(?:td|th|p|h1|a)>", seen_by_browsers)
+    assert [tag for tag in tags if "font-family:" not in tag] == []
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_the_text_says_what_the_html_says(email_app, email, sample):
+    message = email.compose(**sample)
+    seen = Reader(message.html)
+    in_html, in_text = Counter(seen.words), Counter(words(message.text))
+
+    assert (in_html & in_text).total() >= 0.9 * in_html.total(), in_html - in_text
+    missing = [url for url in seen.links if url.removeprefix("mailto:") not in message.text]
+    assert missing == []
+
+
+@pytest.mark.parametrize(("email", "sample"), FRIENDLY)
+def test_the_text_holds_no_tags_and_no_entities(email_app, email, sample):
+    assert re.findall(r"</?\w+[^>]*>|&#?\w+;", email.compose(**sample).text) == []
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_the_text_is_wrapped_and_spaced(email_app, email, sample):
+    text = email.compose(**sample).text
+    ours = [line for line in text.splitlines() if line not in sample.get("message", "")]
+
+    assert [line for line in ours if len(line) > 78 and " " in line.strip()] == []
+    assert "\n\n\n" not in text
+    assert text == text.strip()
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_subject_and_preheader_fit_an_inbox(email_app, email, sample):
+    message = email.compose(**sample)
+    preheader = Reader(message.html).preheader.strip()
+
+    assert len(message.subject) <= 60
+    assert 30 <= len(preheader) <= 120, preheader
+    assert f"<title>{escape(message.subject)}</title>" in message.html
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_links_are_absolute(email_app, email, sample):
+    links = Reader(email.compose(**sample).html).links
+
+    assert links
+    assert [url for url in links if not url.startswith(("https://", "mailto:"))] == []
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_gmail_shows_the_whole_email(email_app, email, sample):
+    assert len(email.compose(**sample).html.encode()) < 102 * 1024
+
+
+@pytest.mark.parametrize(("email", "sample"), HOSTILE)
+def test_markup_in_data_is_escaped_in_html_and_literal_in_text(email_app, email, sample):
+    message = email.compose(**sample)
+    values = [value for value in sample.values() if isinstance(value, str) and "<" in value]
+
+    assert values
+    assert re.findall("<(?:img|script)", message.html) == []
+    for line in (line for value in values for line in value.splitlines()):
+        assert escape(line) in message.html
+        assert line in " ".join(message.text.split())
+
+
+@pytest.mark.parametrize("email", all_emails().values(), ids=lambda email: email.name)
+def test_an_email_is_a_function_of_the_package_with_the_same_name(email):
+    exported = getattr(emails, email.name.replace("-", "_"), None)
+
+    module = email.compose.__module__
+    assert exported is email.compose, f"import {module} in emails/__init__.py"
+
+
+def test_every_email_has_both_templates_and_no_template_is_left_over():
+    content = {path.name for path in TEMPLATES.iterdir() if not path.name.startswith("_")}
+
+    expected = {f"{name}.{ending}" for name in all_emails() for ending in ("html", "txt")}
+    assert content - {"base.html"} == expected
+
+
+@pytest.mark.parametrize("name", all_emails())
+def test_content_holds_words_and_macros_only(name):
+    source = (TEMPLATES / f"{name}.html").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"<(\w+)", source)) <= {"strong", "em", "br"}
+    assert "style" not in source
