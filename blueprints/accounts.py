@@ -19,6 +19,8 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.local import LocalProxy
 from werkzeug.security import check_password_hash, generate_password_hash
 
 import emails
@@ -84,6 +86,7 @@ def login() -> ResponseReturnValue:
 
 
 @blueprint.post("/logout")
+@form_limit
 def logout() -> ResponseReturnValue:
     """Forget the session."""
     session.clear()
@@ -148,8 +151,19 @@ def current_user() -> User | None:
 
 
 def page_context() -> dict[str, Any]:
-    """What every page may show."""
-    return {"current_user": current_user(), "debug_pages": current_app.debug} if request else {}
+    """What every page may show. Only a page that asks for the user reads the session.
+
+    Emails and `/api/*` pass here too, and must not: `Vary: Cookie` would tell who has an account.
+    """
+    return {"current_user": LocalProxy(_shown_user), "debug_pages": current_app.debug}
+
+
+def _shown_user() -> User | None:
+    try:
+        return current_user()
+    except SQLAlchemyError:  # pages, and above all the one that reports it, are shown all the same
+        g.user = None
+        return None
 
 
 def _user_of_session() -> User | None:
@@ -177,7 +191,9 @@ def _sign_up(form: SignupForm) -> None:
     if _add_user(address, name, password_hash):
         message = emails.welcome(to=address, name=name)
     else:
-        message = emails.account_exists(to=address, name=name)
+        # By the name they gave themselves: a stranger must not choose words for their inbox.
+        owner = db.session.scalars(select(User).where(User.email == address.lower())).one()
+        message = emails.account_exists(to=owner.email, name=owner.name)
     send_in_background(message, limit_key=f"to:{address.lower()}")
     db.session.commit()
 

@@ -5,13 +5,23 @@ import time
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError, ProgrammingError
-from werkzeug.exceptions import HTTPException
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from errors import IntentConflict, InvalidMessage
 from extensions import db, limiter
 
 logger = logging.getLogger(__name__)
+
+# Not our input and not our mistake: the database is away, full, read-only or not migrated.
+DATABASE_ERRORS = (
+    OperationalError,
+    ProgrammingError,
+    InterfaceError,
+    InternalError,
+    PoolTimeoutError,
+)
 
 
 class ApiError(Exception):
@@ -30,8 +40,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(InvalidMessage, _invalid_message)
-    app.register_error_handler(OperationalError, _database_error)
-    app.register_error_handler(ProgrammingError, _database_error)
+    app.register_error_handler(SecurityError, _unknown_host)
+    for error in DATABASE_ERRORS:
+        app.register_error_handler(error, _database_error)
 
 
 def _answer(status: int, title: str, message: str, fields: dict[str, str]) -> Response:
@@ -57,6 +68,13 @@ def _http_error(error: HTTPException) -> Response:
         if name not in ("Content-Type", "Content-Length"):
             response.headers.setdefault(name, value)
     return response
+
+
+def _unknown_host(_error: SecurityError) -> Response:
+    message = "this host is not served here; APP_URL says which one is"
+    if request.path.startswith("/api/"):
+        return _answer(400, "Unknown host", message, {})
+    return Response(f"{message}\n", 400, mimetype="text/plain")  # no page: it could link nowhere
 
 
 def _csrf_error(error: CSRFError) -> Response:

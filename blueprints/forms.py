@@ -7,7 +7,7 @@ from flask import request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import EmailField, Field, PasswordField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from blueprints.errors import ApiError
 from errors import InvalidMessage
@@ -106,7 +106,7 @@ def _json_object() -> dict[str, Any]:
 def _name(label: str = "Name") -> StringField:
     return StringField(
         label,
-        [InputRequired("Enter a name."), Length(max=100), OneLine()],
+        [DataRequired("Enter a name."), Length(max=100), OneLine()],
         render_kw={"autocomplete": "name"},
     )
 
@@ -114,13 +114,13 @@ def _name(label: str = "Name") -> StringField:
 def _email() -> EmailField:
     return EmailField(
         "Email",
-        [InputRequired("Enter an email address."), EmailAddress()],
+        [DataRequired("Enter an email address."), EmailAddress()],
         render_kw={"autocomplete": "email"},
     )
 
 
 def _new_password(required: bool) -> PasswordField:
-    presence = InputRequired("Enter a password.") if required else Optional()
+    presence = DataRequired("Enter a password.") if required else Optional()
     return PasswordField(
         "Password",
         [presence, Length(8, 200, "Use at least 8 characters."), Storable()],
@@ -155,7 +155,7 @@ class LoginForm(Form):
     email = _email()
     password = PasswordField(
         "Password",
-        [InputRequired("Enter your password."), Length(max=200)],
+        [DataRequired("Enter your password."), Length(max=200)],
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -179,7 +179,7 @@ class ContactForm(Form):
     email = _email()
     message = TextAreaField(
         "Message",
-        [InputRequired("Write a message."), Length(max=5000), Storable()],
+        [DataRequired("Write a message."), Length(max=5000), Storable()],
         render_kw={"rows": 8},
     )
     website = StringField("Website", [Optional()])

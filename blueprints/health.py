@@ -50,7 +50,7 @@ def _database() -> str:
         with db.engine.connect() as connection:
             revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
     except (OperationalError, ProgrammingError) as error:
-        if "alembic_version" in str(error):
+        if "alembic_version" in str(error.orig):
             return "has no tables; run: flask db upgrade"
         return "cannot be reached; check DATABASE_URL"
     return "ok" if revision == _newest_revision() else "not up to date; run: flask db upgrade"

@@ -1,5 +1,6 @@
 """What this app sent, from web and workers alike. Registered in debug only."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ limiter.exempt(blueprint)
 @blueprint.get("/inbox")
 def index() -> ResponseReturnValue:
     """The newest emails first; `?q=` searches recipient and subject."""
-    query = request.args.get("q", "").strip()
+    query = _query()
     found = outbox.recent(db.session(), query=query)
     return render_template("pages/inbox.html", emails=[_line(each) for each in found], q=query)
 
@@ -28,8 +29,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/inbox.json")
 def feed() -> ResponseReturnValue:
     """The same list for the page that watches it."""
-    query = request.args.get("q", "").strip()
-    lines = [_line(each) for each in outbox.recent(db.session(), query=query)]
+    lines = [_line(each) for each in outbox.recent(db.session(), query=_query())]
     return jsonify(emails=[line | {"created_at": iso(line["created_at"])} for line in lines])
 
 
@@ -44,12 +44,12 @@ def show(email_id: UUID) -> ResponseReturnValue:
 def body(email_id: UUID) -> ResponseReturnValue:
     """The HTML part, for the frame on the page."""
     message = thaw(_find(email_id).message)
-    html = message.html
-    for index, attachment in enumerate(message.attachments):
-        if attachment.content_id:
-            file = url_for("inbox.attachment", email_id=email_id, index=index)
-            html = html.replace(f"cid:{attachment.content_id}", file)
-    return mail_html(html)
+    files = {
+        f"cid:{file.content_id}": url_for("inbox.attachment", email_id=email_id, index=index)
+        for index, file in enumerate(message.attachments)
+        if file.content_id
+    }
+    return mail_html(re.sub(r"cid:[\w.@+-]+", lambda cid: files.get(cid[0], cid[0]), message.html))
 
 
 @blueprint.get("/inbox/<uuid:email_id>/attachments/<int:index>")
@@ -66,6 +66,10 @@ def attachment(email_id: UUID, index: int) -> ResponseReturnValue:
     )
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
+
+
+def _query() -> str:
+    return request.args.get("q", "").replace("\0", "").strip()  # PostgreSQL takes no NUL
 
 
 def _find(email_id: UUID) -> OutboxEmail:
