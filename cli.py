@@ -102,6 +102,41 @@ def retry(email_id: str | None, failed: bool) -> None:
     click.echo(f"{count} queued again; the running app delivers them")
 
 
+@email_commands.command("cancel")
+@click.argument("email_id")
+def cancel(email_id: str) -> None:
+    """Take back an email that is still queued."""
+    row = _find(email_id)
+    if not outbox.cancel(db.session(), row.id):
+        raise click.ClickException(f"{row.id} is {_state_now(row.id)}; only queued emails can be")
+    db.session.commit()
+    click.echo(f"{row.id} is cancelled")
+
+
+@email_commands.command("resolve")
+@click.argument("email_id")
+@click.option("--sent", "how", flag_value="sent", help="It was accepted; the provider says so.")
+@click.option("--resend", "how", flag_value="resend", help="Send it again, come what may.")
+def resolve(email_id: str, how: str | None) -> None:
+    """Decide about an email whose outcome is unknown (list them: --state unknown)."""
+    if how is None:
+        raise click.UsageError("give --sent or --resend")
+    row = _find(email_id)
+    decide = outbox.resolve_as_sent if how == "sent" else outbox.resolve_by_resending
+    if not decide(db.session(), row.id):
+        raise click.ClickException(f"{row.id} is {_state_now(row.id)}, not unknown")
+    db.session.commit()
+    click.echo(f"{row.id} is {'accepted' if how == 'sent' else 'queued again'}")
+
+
+@email_commands.command("providers")
+def providers() -> None:
+    """Show which providers may be called now, and why not."""
+    states = outbox.provider_states(db.session(), email_service.chain, utc_now())
+    for name, state in states.items():
+        click.echo(f"{name:<10} {state}")
+
+
 @email_commands.command("export")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def export(directory: Path) -> None:
@@ -135,6 +170,11 @@ def _find(email_id: str) -> OutboxEmail:
     if row is None:
         raise click.ClickException(f"there is no email {email_id}; see: flask email list")
     return row
+
+
+def _state_now(email_id: str) -> str:
+    db.session.rollback()
+    return _find(email_id).state
 
 
 def _mime(message: EmailMessage) -> MimeMessage:

@@ -75,6 +75,8 @@ class Dispatcher:
     def _work(self, free: int) -> None:
         if time.monotonic() - self._last_sweep >= self._interval:
             outbox.sweep()
+            while outbox.deliver_suspect():
+                pass
             self._last_sweep = time.monotonic()
         if not free:
             return

@@ -28,13 +28,15 @@ class EmailSendError(Exception):
     `status` is the HTTP status, 0 when there was none. `retryable` says whether the same call may
     succeed later, `retry_after` in how many seconds (None: choose yourself). `failover_safe` says
     whether another provider may be tried without risking a second copy; `trips_breaker` whether
-    the fault is the provider's and not the message's.
+    the fault is the provider's and not the message's. `costs_attempt` says whether the outbox
+    counts the try, `pauses_provider` whether no call can succeed for a while.
     """
 
     retryable: bool = False
     failover_safe: bool = False
     trips_breaker: bool = False
     costs_attempt: ClassVar[bool] = True
+    pauses_provider: bool = False
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class AuthenticationFailed(EmailSendError):
     failover_safe = True
     trips_breaker = True
     costs_attempt = False
+    pauses_provider = True
 
 
 class QuotaExceeded(EmailSendError):
@@ -96,6 +99,7 @@ class QuotaExceeded(EmailSendError):
     failover_safe = True
     trips_breaker = True
     costs_attempt = False
+    pauses_provider = True
 
 
 class RateLimited(EmailSendError):

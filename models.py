@@ -77,8 +77,10 @@ class OutboxEmail(Base):
     lease_until: Mapped[datetime | None]
     calling_since: Mapped[datetime | None]  # set while a provider call is in flight
     attempts: Mapped[int] = mapped_column(default=0)
-    crashes: Mapped[int] = mapped_column(default=0)
+    suspect: Mapped[bool] = mapped_column(default=False)  # a worker died with it in flight
+    crashes: Mapped[int] = mapped_column(default=0)  # deaths while it was alone in flight
     provider: Mapped[str | None] = mapped_column(String(32))
+    bound: Mapped[bool] = mapped_column(default=False)  # a call may have been accepted there
     provider_message_id: Mapped[str | None] = mapped_column(String(255), index=True)
     last_error: Mapped[str | None] = mapped_column(Text)
 
@@ -103,6 +105,33 @@ class Attempt(Base):
     http_status: Mapped[int | None]
     provider_message_id: Mapped[str | None] = mapped_column(String(255))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class ProviderState(Base):
+    """What every process knows about a provider; no row means that all is well."""
+
+    __tablename__ = "provider_states"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    failures: Mapped[int] = mapped_column(default=0)  # provider faults in a row
+    open_until: Mapped[datetime | None]  # no calls until then; afterwards one probe at a time
+    probe_until: Mapped[datetime | None]  # somebody is probing
+    rate_until: Mapped[datetime | None]  # it asked everybody to wait
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Suppression(Base):
+    """An address that must not be written to: at all, or with marketing."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (UniqueConstraint("address", "scope"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    address: Mapped[str] = mapped_column(String(320))
+    scope: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class ReceivedEvent(Base):

@@ -13,7 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 import outbox
-from extensions import db, limiter
+from extensions import db, email, limiter
+from models import utc_now
 
 blueprint = Blueprint("health", __name__)
 limiter.exempt(blueprint)
@@ -29,12 +30,18 @@ def healthz() -> ResponseReturnValue:
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """200 if emails can be accepted and are being delivered, else 503 saying what to do."""
+    """200 if emails can be accepted and are being delivered, else 503 saying what to do.
+
+    A paused provider alone is no reason for 503: emails are accepted and wait for it.
+    """
     parts = {"database": _database()}
+    providers: dict[str, str] = {}
     if parts["database"] == "ok":
         parts["outbox"] = _outbox()
+        providers = outbox.provider_states(db.session(), email.chain, utc_now())
     ready = all(state == "ok" for state in parts.values())
-    return jsonify(status="ok" if ready else "unavailable", parts=parts), 200 if ready else 503
+    body = {"status": "ok" if ready else "unavailable", "parts": parts, "providers": providers}
+    return jsonify(body), 200 if ready else 503
 
 
 @blueprint.get("/metrics")

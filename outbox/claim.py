@@ -1,24 +1,30 @@
 """Taking due rows for this process, so that no two processes ever hold the same one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import frozen
 from flask import current_app
-from sqlalchemy import and_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
 
+from extensions import email as email_service
+from log_setup import mask
 from message import new_id
 from models import OutboxEmail, State
+from outbox.breaker import Availability, availability, begin_probe
 from outbox.states import check_move, move
 from outbox.transactions import now, transaction
+from suppression import suppressed
 
 
 @frozen(kw_only=True)
 class Claimed:
     """A row that is ours until `lease_until`; `token` proves it when the outcome is recorded.
 
-    `stored` is the frozen message; `provider` is set when the row is bound to one.
+    `stored` is the frozen message, `provider` the one to call; `bound` says that an earlier call
+    may have been accepted there.
     """
 
     id: str
@@ -26,69 +32,147 @@ class Claimed:
     lease_until: datetime
     stored: dict[str, Any]
     attempts: int
-    provider: str | None
+    provider: str
+    bound: bool
 
 
-def claim(limit: int, *, ids: Iterable[str] | None = None, overdue: float = 0) -> list[Claimed]:
+def claim(
+    limit: int, *, ids: Iterable[str] | None = None, overdue: float = 0, suspect: bool = False
+) -> list[Claimed]:
     """Lease up to `limit` due rows, the longest waiting first; only `ids` if given.
 
-    With `overdue` only rows that have been due for that many seconds. Rows past their expiry
-    are moved to `expired` here, in the same transaction, and not returned.
+    With `overdue` only rows that have been due for that many seconds. `suspect` rows, with which
+    a worker died, are claimed only when asked for. Rows that expired or whose recipients are
+    suppressed are settled in the same transaction and not returned; while no provider may be
+    called nothing is claimed.
     """
-    check_move(State.QUEUED, State.SENDING)
-    token = new_id()
     with transaction() as session:
         moment = now(session)
-        lease_until = moment + timedelta(seconds=current_app.config["EMAIL_LEASE"])
+        callable_now = availability(session, email_service.chain, moment)
+        if not callable_now.usable and not callable_now.probe:
+            return []
         due = and_(
             OutboxEmail.state == State.QUEUED,
             OutboxEmail.due_at <= moment - timedelta(seconds=overdue),
+            OutboxEmail.suspect.is_(suspect),
+            _may_go_out_through(callable_now),
         )
         if ids is not None:
             due = and_(due, OutboxEmail.id.in_(list(ids)))
-        # A common table expression, because PostgreSQL may run a plain subquery several times
-        # and then takes more than `limit`. The outer WHERE repeats the predicate, because without
-        # it PostgreSQL hands a row out twice.
-        chosen = (
-            select(OutboxEmail.id)
-            .where(due)
-            .order_by(OutboxEmail.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("chosen")
-        )
-        statement = (
-            update(OutboxEmail)
-            .where(OutboxEmail.id.in_(select(chosen.c.id)), due)
-            .values(
-                state=State.SENDING,
-                lease_token=token,
-                lease_until=lease_until,
-                calling_since=None,
-            )
-            .returning(OutboxEmail)
-            .execution_options(synchronize_session=False)
-        )
-        rows = list(session.scalars(statement))
-        for row in rows:
-            if row.expires_at and row.expires_at <= moment:
-                move(session, row.id, State.SENDING, State.EXPIRED, token=token)
-    fresh = [row for row in rows if not row.expires_at or row.expires_at > moment]
-    return [_claimed(row, token, lease_until) for row in sorted(fresh, key=lambda row: row.due_at)]
-
-
-def _claimed(row: OutboxEmail, token: str, lease_until: datetime) -> Claimed:
-    return Claimed(
-        id=row.id,
-        token=token,
-        lease_until=lease_until,
-        stored=row.message,
-        attempts=row.attempts,
-        provider=row.provider,
-    )
+        rows = _lease(session, due, limit if callable_now.usable else 1, moment)
+        live = [row for row in rows if not _settled(session, row, moment)]
+        return _with_providers(session, live, callable_now, moment)
 
 
 def release(claimed: Claimed) -> None:
     """Give a claimed row back untouched, for somebody else to claim at once."""
     with transaction() as session:
         move(session, claimed.id, State.SENDING, State.QUEUED, token=claimed.token)
+
+
+def _may_go_out_through(callable_now: Availability) -> ColumnElement[bool]:
+    names = [*callable_now.usable, *filter(None, [callable_now.probe])]
+    known = email_service.chain  # a provider that is no longer configured is looked at as well
+    return or_(
+        OutboxEmail.bound.is_(False),
+        OutboxEmail.provider.in_(names),
+        OutboxEmail.provider.not_in(known),
+    )
+
+
+def _lease(
+    session: Session, due: ColumnElement[bool], limit: int, moment: datetime
+) -> Sequence[OutboxEmail]:
+    check_move(State.QUEUED, State.SENDING)
+    # A common table expression, because PostgreSQL may run a plain subquery several times and
+    # then takes more than `limit`. The outer WHERE repeats the predicate, because without it
+    # PostgreSQL hands a row out twice.
+    chosen = (
+        select(OutboxEmail.id)
+        .where(due)
+        .order_by(OutboxEmail.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    statement = (
+        update(OutboxEmail)
+        .where(OutboxEmail.id.in_(select(chosen.c.id)), due)
+        .values(
+            state=State.SENDING,
+            lease_token=new_id(),
+            lease_until=moment + timedelta(seconds=current_app.config["EMAIL_LEASE"]),
+            calling_since=None,
+        )
+        .returning(OutboxEmail)
+    )
+    rows = session.scalars(statement, execution_options={"synchronize_session": False})
+    return sorted(rows, key=lambda row: row.due_at)
+
+
+def _settled(session: Session, row: OutboxEmail, moment: datetime) -> bool:
+    """Whether the row turned out not to be sent: it expired, or nobody is left to write to."""
+    if row.expires_at and row.expires_at <= moment:
+        return move(session, row.id, State.SENDING, State.EXPIRED, token=row.lease_token)
+    people = {name: row.message.get(name, []) for name in ("to", "cc", "bcc")}
+    addresses = [each["email"] for group in people.values() for each in group]
+    reasons = suppressed(session, addresses, row.category)
+    if not reasons:
+        return False
+    kept = {
+        name: [each for each in group if each["email"].lower() not in reasons]
+        for name, group in people.items()
+    }
+    note = "; ".join(f"{mask(address)}: {reason}" for address, reason in reasons.items())
+    if not kept["to"]:
+        return move(
+            session, row.id, State.SENDING, State.SUPPRESSED, token=row.lease_token,
+            last_error=note,
+        )  # fmt: skip
+    if not row.bound:  # the bytes of a call that may have been accepted never change
+        row.message = {**row.message, **kept}
+        row.last_error = f"left out: {note}"
+    return False
+
+
+def _with_providers(
+    session: Session, rows: Sequence[OutboxEmail], callable_now: Availability, moment: datetime
+) -> list[Claimed]:
+    """Give each row its provider; rows that are left without one go back."""
+    probe = callable_now.probe
+    claims: list[Claimed] = []
+    for row in rows:
+        provider = _choose(row, callable_now.usable, probe)
+        if provider is not None and provider == probe:
+            probe = None  # one call is enough to learn whether it is back
+            if not begin_probe(session, provider, moment):
+                provider = _choose(row, callable_now.usable, None)
+        if provider is None:
+            move(session, row.id, State.SENDING, State.QUEUED, token=row.lease_token)
+        else:
+            claims.append(_claimed(row, provider))
+    return claims
+
+
+def _choose(row: OutboxEmail, usable: Sequence[str], probe: str | None) -> str | None:
+    chain = email_service.chain
+    if row.bound and row.provider in chain:
+        return row.provider if row.provider in usable or row.provider == probe else None
+    if row.provider in usable:
+        return row.provider
+    possible = {*usable, probe}
+    return next((name for name in chain if name in possible), None)
+
+
+def _claimed(row: OutboxEmail, provider: str) -> Claimed:
+    if row.lease_token is None or row.lease_until is None:
+        raise AssertionError("a row that was just leased has its lease")
+    return Claimed(
+        id=row.id,
+        token=row.lease_token,
+        lease_until=row.lease_until,
+        stored=row.message,
+        attempts=row.attempts,
+        provider=provider,
+        bound=row.bound,
+    )

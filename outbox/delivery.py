@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
@@ -14,8 +14,10 @@ from errors import EmailSendError, OutcomeUnknown
 from extensions import email as email_service
 from log_setup import email_line, mask
 from models import Attempt, OutboxEmail, State
+from outbox.breaker import record
 from outbox.claim import Claimed, claim
 from outbox.frozen import thaw
+from outbox.gate import Gate
 from outbox.outcomes import Outcome, outcome_of
 from outbox.states import move
 from outbox.transactions import changed_rows, now, transaction
@@ -25,16 +27,35 @@ logger = logging.getLogger(__name__)
 
 OPEN_OUTCOMES = ("OutcomeUnknown", "worker_lost")
 
+gate = Gate()
+
 
 def deliver(email_id: str) -> bool:
     """Claim one email and send it now; False if it was not due or somebody else holds it."""
-    claims = claim(1, ids=[email_id])
-    deliver_claimed(claims)
+    with gate.together():
+        claims = claim(1, ids=[email_id])
+        _deliver_all(claims)
     return bool(claims)
 
 
 def deliver_claimed(claims: Sequence[Claimed]) -> None:
     """Send rows that `claim` has leased, and record what became of each. Raises nothing."""
+    with gate.together():
+        _deliver_all(claims)
+
+
+def deliver_suspect() -> bool:
+    """Deliver one row with which a worker died, while nothing else is in flight here.
+
+    If this process dies too, it was that row. False if no such row is due.
+    """
+    with gate.alone():
+        claims = claim(1, suspect=True)
+        _deliver_all(claims)
+    return bool(claims)
+
+
+def _deliver_all(claims: Sequence[Claimed]) -> None:
     for claimed in claims:
         try:
             _deliver_one(claimed)
@@ -44,8 +65,7 @@ def deliver_claimed(claims: Sequence[Claimed]) -> None:
 
 
 def _deliver_one(claimed: Claimed) -> None:
-    chain = email_service.chain
-    provider = claimed.provider if claimed.provider in chain else chain[0]
+    provider = claimed.provider
     try:
         message = thaw(claimed.stored)
         request = email_service.build(provider, message, claimed.id)
@@ -73,14 +93,12 @@ def _begin_call(claimed: Claimed, provider: str, request: WireRequest) -> str | 
         if moment + timeout >= claimed.lease_until:
             move(session, claimed.id, State.SENDING, State.QUEUED, token=claimed.token)
             return None
-        if any(
-            (attempt.provider, attempt.wire_hash) != (provider, wire_hash)
-            for attempt in _open_attempts(session, claimed.id)
-        ):
+        if claimed.bound and not _repeats_safely(session, claimed, wire_hash, moment):
             move(
                 session, claimed.id, State.SENDING, State.UNKNOWN, token=claimed.token,
                 unknown_since=moment,
-                last_error="an earlier try may have been accepted, and this one would differ",
+                last_error="an earlier try may have been accepted, and a repeat is not safe: its "
+                "bytes or provider would differ, or the provider has forgotten its key",
             )  # fmt: skip
             return None
         held = changed_rows(
@@ -100,12 +118,19 @@ def _begin_call(claimed: Claimed, provider: str, request: WireRequest) -> str | 
         return attempt.id
 
 
-def _open_attempts(session: Session, email_id: str) -> Sequence[Attempt]:
-    """The calls of which nobody knows whether the provider accepted them."""
+def _repeats_safely(session: Session, claimed: Claimed, wire_hash: str, moment: datetime) -> bool:
+    """Whether the provider will recognise this call as the one whose outcome is unknown."""
     statement = select(Attempt).where(
-        Attempt.email_id == email_id, Attempt.outcome.in_(OPEN_OUTCOMES)
+        Attempt.email_id == claimed.id, Attempt.outcome.in_(OPEN_OUTCOMES)
     )
-    return session.scalars(statement).all()
+    window = timedelta(
+        seconds=email_service.provider(claimed.provider).capabilities.idempotency_window
+    )
+    return all(
+        (attempt.provider, attempt.wire_hash) == (claimed.provider, wire_hash)
+        and moment < attempt.started_at + window
+        for attempt in session.scalars(statement)
+    )
 
 
 def _finish(
@@ -113,10 +138,10 @@ def _finish(
 ) -> None:
     with transaction() as session:
         moment = now(session)
-        bound = bool(_open_attempts(session, claimed.id))
+        record(session, provider, answer, moment)
         outcome = outcome_of(
             answer, attempts=claimed.attempts + 1, provider=provider,
-            chain=email_service.chain, bound=bound,
+            chain=email_service.chain, bound=claimed.bound,
         )  # fmt: skip
         if attempt_id:
             _end_attempt(session, attempt_id, answer, ended_at=moment)

@@ -13,7 +13,6 @@ from providers.base import Receipt
 from retry import backoff
 
 MAX_ATTEMPTS = 20
-PAUSE = 60.0  # seconds before a refused key or a spent quota is tried again
 
 
 @frozen(kw_only=True)
@@ -23,6 +22,7 @@ class Outcome:
     state: State
     attempts: int
     provider: str | None
+    bound: bool = False
     wait: float = 0
     status: int = 0
     message_id: str | None = None
@@ -38,6 +38,9 @@ class Outcome:
         values: dict[str, Any] = {
             "attempts": self.attempts,
             "provider": self.provider,
+            "bound": self.bound,
+            "suspect": False,  # it came back alive
+            "crashes": 0,
             "last_error": self.error,
         }
         if self.state is State.ACCEPTED:
@@ -78,29 +81,27 @@ def outcome_of(
         state=State.FAILED,
         attempts=attempts,
         provider=provider,
+        bound=bound or isinstance(answer, OutcomeUnknown),
         status=answer.status,
         error=mask(f"{type(answer).__name__}: {answer}"),
     )
-    return _after_error(failed, answer, () if bound else chain, bound)
+    return _after_error(failed, answer, () if bound else chain)
 
 
-def _after_error(
-    failed: Outcome, error: EmailSendError, chain: Sequence[str], bound: bool
-) -> Outcome:
-    unknown = isinstance(error, OutcomeUnknown)
+def _after_error(failed: Outcome, error: EmailSendError, chain: Sequence[str]) -> Outcome:
     following = _after(failed.provider, chain)
     uncounted = failed.attempts - 1
-    stay = failed.provider if unknown or bound else None
+    stay = failed.provider if failed.bound else None
     if error.failover_safe and following:
         return evolve(failed, state=State.QUEUED, attempts=uncounted, provider=following)
     if not error.costs_attempt:
-        least = backoff(1) if error.retryable and not error.trips_breaker else PAUSE
-        wait = max(least, error.retry_after or 0)
+        # A refused key or a spent quota pauses the provider; the row itself need not wait longer.
+        wait = backoff(1) if error.pauses_provider else max(backoff(1), error.retry_after or 0)
         return evolve(failed, state=State.QUEUED, attempts=uncounted, provider=stay, wait=wait)
     if error.retryable and failed.attempts < MAX_ATTEMPTS:
         wait = max(backoff(failed.attempts), error.retry_after or 0)
         return evolve(failed, state=State.QUEUED, provider=stay, wait=wait)
-    return evolve(failed, state=State.UNKNOWN) if unknown else failed
+    return evolve(failed, state=State.UNKNOWN) if isinstance(error, OutcomeUnknown) else failed
 
 
 def _after(provider: str | None, chain: Sequence[str]) -> str | None:

@@ -1,7 +1,7 @@
 """Rows that nobody finishes: leases that ran out, and unknown outcomes whose wait is over."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, update
@@ -14,14 +14,22 @@ from outbox.transactions import changed_rows, now, transaction
 
 logger = logging.getLogger(__name__)
 
+MAX_CRASHES = 3
+
 
 def sweep() -> int:
-    """Give back what its worker lost, and apply `if_unknown`; returns how many rows moved."""
+    """Give back what its worker lost, expire what is too late, and apply `if_unknown`.
+
+    Returns how many rows moved.
+    """
     with transaction() as session:
-        moved = _end_lost_leases(session) + _resend_unknown(session)
-    if moved:
-        logger.warning("the sweeper moved %d emails whose worker or answer was lost", moved)
-    return moved
+        moment = now(session)
+        lost = _end_lost_leases(session, moment)
+        late = _expire(session, moment)
+        resent = _resend_unknown(session, moment)
+    if lost or resent:
+        logger.warning("sweep: %d emails lost their worker, %d are sent again", lost, resent)
+    return lost + late + resent
 
 
 def oldest_due_age() -> float:
@@ -34,11 +42,10 @@ def oldest_due_age() -> float:
     return max(0.0, (moment - oldest).total_seconds()) if oldest else 0.0
 
 
-def _end_lost_leases(session: Session) -> int:
+def _end_lost_leases(session: Session, moment: datetime) -> int:
     """A worker died: repeat where that is safe, else say that nobody knows."""
-    check_move(State.SENDING, State.QUEUED)
-    check_move(State.SENDING, State.UNKNOWN)
-    moment = now(session)
+    for target in (State.QUEUED, State.UNKNOWN, State.FAILED):
+        check_move(State.SENDING, target)
     lost = and_(OutboxEmail.state == State.SENDING, OutboxEmail.lease_until < moment)
     session.execute(
         update(Attempt)
@@ -48,27 +55,46 @@ def _end_lost_leases(session: Session) -> int:
         )
         .values(ended_at=moment, outcome="worker_lost", error="the process died during the call")
     )
-    safe = or_(OutboxEmail.calling_since.is_(None), _honours_keys())
+    called = OutboxEmail.calling_since.is_not(None)
+    unsafe = and_(called, not_(_honours_keys()))
+    # A suspect row is claimed alone, so its death counts against it.
+    crashes = OutboxEmail.crashes + case((OutboxEmail.suspect, 1), else_=0)
     return changed_rows(
         session,
         update(OutboxEmail)
         .where(lost)
         .values(
-            state=case((safe, State.QUEUED), else_=State.UNKNOWN),
-            unknown_since=case((not_(safe), moment)),
+            state=case(
+                (unsafe, State.UNKNOWN), (crashes >= MAX_CRASHES, State.FAILED), else_=State.QUEUED
+            ),
+            unknown_since=case((unsafe, moment)),
             due_at=moment,
-            crashes=OutboxEmail.crashes + 1,
+            bound=or_(OutboxEmail.bound, called),
+            crashes=crashes,
+            suspect=True,
             lease_token=None,
             lease_until=None,
             calling_since=None,
-            last_error="its worker died",
+            last_error="worker_lost: the process that was sending it died",
         ),
     )
 
 
-def _resend_unknown(session: Session) -> int:
+def _expire(session: Session, moment: datetime) -> int:
+    """Too late for rows that wait, and for unknown ones that would be sent again."""
+    for source in (State.QUEUED, State.UNKNOWN):
+        check_move(source, State.EXPIRED)
+    again = and_(OutboxEmail.state == State.UNKNOWN, OutboxEmail.if_unknown == "resend")
+    return changed_rows(
+        session,
+        update(OutboxEmail)
+        .where(or_(OutboxEmail.state == State.QUEUED, again), OutboxEmail.expires_at <= moment)
+        .values(state=State.EXPIRED),
+    )
+
+
+def _resend_unknown(session: Session, moment: datetime) -> int:
     check_move(State.UNKNOWN, State.QUEUED)
-    moment = now(session)
     wait = timedelta(seconds=current_app.config["EMAIL_UNKNOWN_WAIT"])
     return changed_rows(
         session,
@@ -76,9 +102,9 @@ def _resend_unknown(session: Session) -> int:
         .where(
             OutboxEmail.state == State.UNKNOWN,
             OutboxEmail.if_unknown == "resend",
-            OutboxEmail.unknown_since < moment - wait,
+            OutboxEmail.unknown_since <= moment - wait,
         )
-        .values(state=State.QUEUED, due_at=moment, unknown_since=None),
+        .values(state=State.QUEUED, due_at=moment, unknown_since=None, bound=False),
     )
 
 

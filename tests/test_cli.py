@@ -1,5 +1,6 @@
 """`flask email ...` as a person types it."""
 
+from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from background import send_in_background
 from emails.compose import all_emails
 from extensions import db
 from message import EmailMessage, new_id
-from models import OutboxEmail, State
+from models import OutboxEmail, State, utc_now
 from tests.conftest import MakeApp
 from tests.simulator.process import Simulator
 
@@ -124,6 +125,58 @@ def test_retry_refuses_what_has_not_failed_and_unclear_requests(runner: FlaskCli
     assert "only failed emails" in runner.invoke(args=["email", "retry", row.id]).output
     assert runner.invoke(args=["email", "retry"]).exit_code == 2
     assert runner.invoke(args=["email", "retry", row.id, "--failed"]).exit_code == 2
+
+
+def stand_still(app: Flask, state: State) -> str:
+    with app.app_context():
+        message = EmailMessage(to="ann@example.com", subject="Hi", html="<p>Hi</p>")
+        row = send_in_background(message)
+        db.session.commit()
+        row.state, row.bound, row.provider = state, state == State.UNKNOWN, "inbox"
+        row.due_at = utc_now() + timedelta(hours=1)
+        db.session.commit()
+    return message.id
+
+
+@pytest.mark.parametrize(
+    ("state", "args", "becomes"),
+    [
+        (State.UNKNOWN, ["resolve", "--sent"], State.ACCEPTED),
+        (State.UNKNOWN, ["resolve", "--resend"], State.QUEUED),
+        (State.QUEUED, ["cancel"], State.CANCELLED),
+    ],
+)
+def test_a_person_decides(
+    runner: FlaskCliRunner, app: Flask, state: State, args: list[str], becomes: State
+):
+    email_id = stand_still(app, state)
+    result = runner.invoke(args=["email", *args, email_id])
+    assert result.exit_code == 0, result.output
+    [row] = stored(app)
+    assert (row.state, row.bound) == (becomes, False)
+
+
+@pytest.mark.parametrize(
+    ("state", "args"),
+    [
+        (State.ACCEPTED, ["resolve", "--sent"]),
+        (State.QUEUED, ["resolve", "--resend"]),
+        (State.SENDING, ["cancel"]),
+        (State.ACCEPTED, ["cancel"]),
+    ],
+)
+def test_a_decision_that_comes_too_late_changes_nothing_and_says_so(
+    runner: FlaskCliRunner, app: Flask, state: State, args: list[str]
+):
+    email_id = stand_still(app, state)
+    result = runner.invoke(args=["email", *args, email_id])
+    assert (result.exit_code, f"is {state}" in result.output) == (1, True)
+    assert [row.state for row in stored(app)] == [state]
+
+
+def test_resolve_wants_a_decision(runner: FlaskCliRunner, app: Flask):
+    email_id = stand_still(app, State.UNKNOWN)
+    assert "--sent or --resend" in runner.invoke(args=["email", "resolve", email_id]).output
 
 
 def test_export_writes_each_sample_as_html_text_and_eml(

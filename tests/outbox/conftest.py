@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 import background
 import outbox
@@ -16,8 +16,9 @@ from app import create_app
 from background import send_in_background
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail, State, utc_now
+from models import OutboxEmail, ProviderState, State, utc_now
 from testing import TEST_SETTINGS
+from tests.conftest import MakeApp
 from tests.processes import Process, wait_until
 from tests.servers import PostgreSQL, Valkey
 from tests.simulator.process import Simulator
@@ -68,6 +69,14 @@ class Delivery:
                 .where(OutboxEmail.id == email_id, OutboxEmail.state == State.QUEUED)
                 .values(due_at=utc_now() - timedelta(hours=1))
             )
+            db.session.execute(delete(ProviderState))
+            db.session.commit()
+
+    def give_up(self, email_id: str) -> None:
+        """Cancel the email, and let the provider be trusted again."""
+        with self.app.app_context():
+            outbox.cancel(db.session(), email_id)
+            db.session.execute(delete(ProviderState))
             db.session.commit()
 
     def accepted(self, recipient: str) -> list[dict[str, object]]:
@@ -126,3 +135,16 @@ def _database_url(
     path = tmp_path_factory.mktemp("delivery") / "app.db"
     path.write_bytes(migrated.read_bytes())
     return f"sqlite:///{path}"
+
+
+KEYS = {"RESEND_API_KEY": "re_x", "SENDGRID_API_KEY": "SG.x"}
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str) -> Iterator[Flask]:
+    """An app on each database; rows are enqueued without waking anybody."""
+    app = make_app(
+        DATABASE_URL=database_url, EMAIL_PROVIDER="resend,sendgrid", EMAIL_LEASE="40", **KEYS
+    )
+    with app.app_context():
+        yield app

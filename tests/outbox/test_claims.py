@@ -1,91 +1,23 @@
 """Claims, leases and what follows when they are lost, on both databases, without any provider."""
 
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 import outbox
 from email_service import EmailService
 from errors import IntentConflict, OutcomeUnknown, ProviderUnavailable
-from extensions import db
-from message import Attachment, EmailMessage
-from models import Attempt, OutboxEmail, State, utc_now
+from message import Attachment
+from models import Attempt, State, utc_now
 from outbox.enqueue import enqueue
 from outbox.frozen import freeze, thaw
 from outbox.states import MOVES, IllegalMove, check_move, move
 from outbox.transactions import transaction
 from providers.base import Receipt
-from tests.conftest import MakeApp
-
-KEYS = {"RESEND_API_KEY": "re_x", "SENDGRID_API_KEY": "SG.x"}
-
-
-@pytest.fixture
-def app(make_app: MakeApp, database_url: str) -> Iterator[Flask]:
-    """An app on each database; rows are enqueued without waking anybody."""
-    app = make_app(
-        DATABASE_URL=database_url, EMAIL_PROVIDER="resend,sendgrid", EMAIL_LEASE="40", **KEYS
-    )
-    with app.app_context():
-        yield app
-
-
-def message(**fields: Any) -> EmailMessage:
-    return EmailMessage(**{"to": "ann@example.com", "subject": "Hi", "html": "<p>Hi</p>", **fields})
-
-
-def queue(**fields: Any) -> str:
-    with transaction() as session:
-        return enqueue(session, message(**fields)).id
-
-
-def row(email_id: str) -> OutboxEmail:
-    with transaction() as session:
-        return session.get_one(OutboxEmail, email_id)
-
-
-def change(email_id: str, **values: Any) -> None:
-    with transaction() as session:
-        session.execute(update(OutboxEmail).where(OutboxEmail.id == email_id).values(values))
-
-
-def answer(monkeypatch: pytest.MonkeyPatch, *answers: Receipt | Exception) -> list[str]:
-    """Let the providers give these answers in turn; the list collects who was called."""
-    called: list[str] = []
-    waiting = iter(answers)
-
-    def post(_self: EmailService, name: str, _request: object) -> Receipt:
-        called.append(name)
-        given = next(waiting)
-        if isinstance(given, Exception):
-            raise given
-        return given
-
-    monkeypatch.setattr(EmailService, "post", post)
-    return called
-
-
-def yes(provider: str = "resend") -> Receipt:
-    return Receipt(provider=provider, message_id="id-1", status=200)
-
-
-def in_threads(count: int, work: Callable[[], None], app: Flask) -> None:
-    def run() -> None:
-        with app.app_context():
-            work()
-            db.session.remove()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+from tests.outbox.rows import answer, change, in_threads, message, queue, row, yes
 
 
 def test_no_two_claims_ever_get_the_same_row(app: Flask):
@@ -176,7 +108,7 @@ def test_the_sweeper_repeats_only_what_is_safe_to_repeat(
     change(email_id, lease_until=past, provider=provider, calling_since=past if calling else None)
     assert outbox.sweep() == 1
     swept = row(email_id)
-    assert (swept.state, swept.crashes, swept.lease_token) == (expected, 1, None)
+    assert (swept.state, swept.suspect, swept.lease_token) == (expected, True, None)
 
 
 def test_the_sweeper_leaves_a_living_lease_alone(app: Flask):

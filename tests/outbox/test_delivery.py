@@ -88,7 +88,7 @@ def test_a_refused_key_fails_no_email(delivery: Delivery):
     email_id = delivery.send(message(someone("401")))
     row = delivery.wait_for_attempts(email_id, 1)
     assert (row.state, row.attempts) == (State.QUEUED, 0)
-    assert row.due_at > utc_now()
+    delivery.give_up(email_id)
 
 
 def test_an_answer_that_got_lost_is_repeated_with_the_same_key(delivery: Delivery):

@@ -1,0 +1,76 @@
+"""Rows made and looked at directly, and providers that answer as told."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from email_service import EmailService
+from extensions import db
+from message import EmailMessage
+from models import Attempt, OutboxEmail, utc_now
+from outbox.enqueue import enqueue
+from outbox.transactions import transaction
+from providers.base import Receipt
+
+
+def message(**fields: Any) -> EmailMessage:
+    return EmailMessage(**{"to": "ann@example.com", "subject": "Hi", "html": "<p>Hi</p>", **fields})
+
+
+def queue(**fields: Any) -> str:
+    with transaction() as session:
+        return enqueue(session, message(**fields)).id
+
+
+def row(email_id: str) -> OutboxEmail:
+    with transaction() as session:
+        return session.get_one(OutboxEmail, email_id)
+
+
+def change(email_id: str, **values: Any) -> None:
+    with transaction() as session:
+        session.execute(update(OutboxEmail).where(OutboxEmail.id == email_id).values(values))
+
+
+def open_attempt(email_id: str, provider: str, **fields: Any) -> None:
+    """A call to `provider` of which nobody knows the outcome. Its bytes are those of no message."""
+    values = {"wire_hash": "0", "started_at": utc_now(), "outcome": "OutcomeUnknown", **fields}
+    with transaction() as session:
+        session.add(Attempt(email_id=email_id, provider=provider, **values))
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *answers: Receipt | Exception) -> list[str]:
+    """Let the providers give these answers in turn; the list collects who was called."""
+    called: list[str] = []
+    waiting = iter(answers)
+
+    def post(_self: EmailService, name: str, _request: object) -> Receipt:
+        called.append(name)
+        given = next(waiting)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    monkeypatch.setattr(EmailService, "post", post)
+    return called
+
+
+def yes(provider: str = "resend") -> Receipt:
+    return Receipt(provider=provider, message_id="id-1", status=200)
+
+
+def in_threads(count: int, work: Callable[[], None], app: Flask) -> None:
+    def run() -> None:
+        with app.app_context():
+            work()
+            db.session.remove()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,187 @@
+"""Providers that are left alone for a while, and what the emails do meanwhile."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+import outbox
+from errors import (
+    AuthenticationFailed,
+    EmailSendError,
+    InvalidMessage,
+    OutcomeUnknown,
+    ProviderUnavailable,
+    QuotaExceeded,
+    RateLimited,
+)
+from extensions import db
+from models import ProviderState, State, utc_now
+from outbox.breaker import THRESHOLD, availability, begin_probe, provider_states, record
+from outbox.transactions import transaction
+from tests.outbox.rows import answer, change, in_threads, open_attempt, queue, row, yes
+
+CHAIN = ("resend", "sendgrid")
+DOWN = ProviderUnavailable("down")
+
+
+def learn(*answers: EmailSendError | object, name: str = "resend") -> None:
+    with transaction() as session:
+        for each in answers:
+            record(session, name, each, utc_now())  # type: ignore[arg-type]  # receipts too
+
+
+def usable(after: float = 0) -> tuple[tuple[str, ...], str | None]:
+    with transaction() as session:
+        found = availability(session, CHAIN, utc_now() + timedelta(seconds=after))
+    return found.usable, found.probe
+
+
+def test_a_new_provider_is_usable(app: Flask):
+    assert usable() == (CHAIN, None)
+
+
+def test_repeated_faults_open_the_breaker_and_a_success_in_between_does_not_count(app: Flask):
+    learn(*[DOWN] * (THRESHOLD - 1), yes(), DOWN)
+    assert usable() == (CHAIN, None)
+    learn(*[DOWN] * THRESHOLD)
+    assert usable() == (("sendgrid",), None)
+
+
+def test_bad_addresses_open_nothing(app: Flask):
+    learn(*[InvalidMessage("no such domain", 422)] * 50)
+    assert usable() == (CHAIN, None)
+
+
+@pytest.mark.parametrize("error", [AuthenticationFailed("401", 401), QuotaExceeded("spent", 429)])
+def test_a_refused_key_and_a_spent_quota_pause_at_once(app: Flask, error: EmailSendError):
+    learn(error)
+    assert usable() == (("sendgrid",), None)
+    assert usable(after=61) == (("sendgrid",), "resend")
+
+
+def test_after_the_window_there_is_one_probe_among_all_processes(app: Flask):
+    learn(*[DOWN] * THRESHOLD)
+    later = utc_now() + timedelta(seconds=11)
+    assert usable(after=11) == (("sendgrid",), "resend")
+    won: list[bool] = []
+
+    def probe() -> None:
+        with transaction() as session:
+            won.append(begin_probe(session, "resend", later))
+
+    in_threads(8, probe, app)
+    assert sorted(won) == [False] * 7 + [True]
+    assert usable(after=11) == (("sendgrid",), None)
+
+
+def test_a_probe_that_fails_doubles_the_wait_and_one_that_works_ends_it(app: Flask):
+    learn(*[DOWN] * (THRESHOLD + 1))
+    assert usable(after=11) == (("sendgrid",), None)
+    assert usable(after=21) == (("sendgrid",), "resend")
+    learn(yes())
+    assert usable() == (CHAIN, None)
+
+
+def test_a_short_rate_limit_is_waited_for_and_a_long_one_is_not(app: Flask):
+    learn(RateLimited("slow down", 429, retry_after=5))
+    assert usable() == ((), None)
+    learn(RateLimited("slow down", 429, retry_after=600))
+    assert usable() == (("sendgrid",), None)
+    assert usable(after=601) == (CHAIN, None)
+
+
+def test_a_key_in_use_elsewhere_pauses_nobody(app: Flask):
+    learn(RateLimited("concurrent_idempotent_requests", 409, retry_after=3))
+    assert usable() == (CHAIN, None)
+
+
+def test_unknown_outcomes_count(app: Flask):
+    learn(*[OutcomeUnknown("cut")] * THRESHOLD)
+    assert usable() == (("sendgrid",), None)
+
+
+def test_while_the_only_provider_is_paused_rows_wait_unclaimed(app: Flask):
+    ids = [queue() for _ in range(3)]
+    for name in CHAIN:
+        learn(AuthenticationFailed("401", 401), name=name)
+    assert outbox.claim(5) == []
+    assert {row(each).state for each in ids} == {State.QUEUED}
+    assert {row(each).attempts for each in ids} == {0}
+
+
+def test_a_thousand_emails_survive_a_bad_key_and_go_once_it_is_mended(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    app.extensions["email"] = type(app.extensions["email"])(
+        providers=app.extensions["email"].providers,
+        chain=("resend",),
+        from_email=app.extensions["email"].from_email,
+    )
+    ids = [queue() for _ in range(40)]
+    called = answer(monkeypatch, *[AuthenticationFailed("401", 401)] * 40)
+    for _ in range(40):
+        outbox.deliver_claimed(outbox.claim(1))
+    assert len(called) == 1  # the first refusal paused everything
+    assert {row(each).state for each in ids} == {State.QUEUED}
+    answer(monkeypatch, *[yes()] * 40)
+    with transaction() as session:
+        session.get_one(ProviderState, "resend").open_until = utc_now() - timedelta(seconds=1)
+    for each in ids:
+        change(each, due_at=utc_now() - timedelta(seconds=1))
+    assert len(outbox.claim(20)) == 1  # the probe, and nothing beside it
+
+
+def test_the_probe_row_takes_the_first_provider_and_the_others_the_second(app: Flask):
+    for _ in range(3):
+        queue()
+    learn(*[DOWN] * THRESHOLD)
+    with transaction() as session:
+        session.get_one(ProviderState, "resend").open_until = utc_now() - timedelta(seconds=1)
+    assert sorted(each.provider for each in outbox.claim(3)) == ["resend", "sendgrid", "sendgrid"]
+
+
+def test_a_bound_row_waits_for_its_own_provider(app: Flask):
+    bound, free = queue(), queue()
+    change(bound, bound=True, provider="resend")
+    learn(*[DOWN] * THRESHOLD)
+    assert [each.id for each in outbox.claim(5)] == [free]
+
+
+def test_a_bound_row_whose_provider_is_no_longer_configured_is_held(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    change(email_id, bound=True, provider="sequenzy")
+    open_attempt(email_id, "sequenzy")
+    called = answer(monkeypatch)
+    outbox.deliver(email_id)
+    assert called == []
+    assert row(email_id).state == State.UNKNOWN
+
+
+def test_a_bound_row_is_held_once_the_provider_has_forgotten_its_key(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    open_attempt(email_id, "resend", started_at=utc_now() - timedelta(hours=25))
+    change(email_id, bound=True, provider="resend")
+    called = answer(monkeypatch)
+    outbox.deliver(email_id)
+    assert called == []
+    assert row(email_id).state == State.UNKNOWN
+
+
+def test_states_are_shown_in_words(app: Flask):
+    learn(AuthenticationFailed("resend answered 401: API key is invalid", 401))
+    with transaction() as session:
+        states = provider_states(session, CHAIN, utc_now())
+    assert states["sendgrid"] == "ok"
+    assert states["resend"].startswith("paused until 20")
+    assert "API key is invalid" in states["resend"]
+    body = app.test_client().get("/readyz").get_json()
+    assert body["providers"]["sendgrid"] == "ok"
+    assert body["status"] == "ok"
+    output = app.test_cli_runner().invoke(args=["email", "providers"]).output
+    assert "paused until" in output
+    db.session.remove()

@@ -1,0 +1,81 @@
+"""What a provider's event does to an email, whatever comes first and however often."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from flask import Flask
+
+import outbox
+import tracking
+from events import EventType, TrackingEvent
+from models import State, utc_now
+from outbox.transactions import transaction
+from tests.outbox.conftest import app as app
+from tests.outbox.rows import answer, change, queue, row, yes
+
+ORDERS = list(
+    permutations(
+        [
+            EventType.QUEUED,
+            EventType.DEFERRED,
+            EventType.DELIVERED,
+            EventType.BOUNCED,
+            EventType.COMPLAINED,
+        ]
+    )
+)
+
+
+def event(kind: EventType, **fields: Any) -> TrackingEvent:
+    return TrackingEvent(
+        provider="sendgrid", event_id=f"event-{kind}", type=kind, at=utc_now(), **fields
+    )
+
+
+def tell(*events: TrackingEvent) -> list[bool]:
+    with transaction() as session:
+        return [tracking.apply(session, each) is not None for each in events]
+
+
+def test_all_orders_of_events_end_in_the_same_state(app: Flask):
+    finals = set()
+    assert len(ORDERS) == 120
+    for order in ORDERS:
+        email_id = queue()
+        change(email_id, state=State.ACCEPTED, provider="sendgrid")
+        tell(*[event(kind, email_id=email_id) for kind in (*order, *order)])
+        email = row(email_id)
+        finals.add((email.state, email.delivery_status, tuple(email.marks)))
+    assert finals == {("accepted", "delivered", ("bounced", "complained"))}
+
+
+def test_an_event_answers_what_nobody_knew(app: Flask):
+    email_id = queue()
+    change(email_id, state=State.UNKNOWN, bound=True, provider="sendgrid", unknown_since=utc_now())
+    tell(event(EventType.QUEUED, email_id=email_id, provider_message_id="sg-1"))
+    email = row(email_id)
+    assert (email.state, email.provider_message_id) == (State.ACCEPTED, "sg-1")
+    assert (email.bound, email.delivery_status) == (False, "queued")
+
+
+def test_an_email_is_found_by_the_providers_id_too_but_only_its_own(app: Flask):
+    email_id = queue()
+    change(email_id, state=State.ACCEPTED, provider="sendgrid", provider_message_id="sg-2")
+    assert tell(event(EventType.DELIVERED, provider_message_id="sg-2")) == [True]
+    change(email_id, provider="resend", delivery_status=None)
+    assert tell(event(EventType.DELIVERED, provider_message_id="sg-2")) == [False]
+    assert tell(event(EventType.DELIVERED)) == [False]
+
+
+def test_an_email_whose_question_was_answered_is_not_sent_again(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue(if_unknown="resend")
+    change(email_id, state=State.UNKNOWN, bound=True, provider="sendgrid", unknown_since=utc_now())
+    tell(event(EventType.DELIVERED, email_id=email_id))
+    called = answer(monkeypatch, yes())
+    app.config["EMAIL_UNKNOWN_WAIT"] = 0
+    outbox.sweep()
+    assert outbox.claim(5) == []
+    assert called == []
