@@ -1,9 +1,10 @@
 """Who must not be written to, and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from sqlalchemy import delete, or_, select
+from attrs import frozen
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -34,11 +35,20 @@ def lift(session: Session, address: str) -> bool:
     return session.execute(statement.returning(Suppression.id)).first() is not None
 
 
-def suppressed(session: Session, addresses: Iterable[str], category: str) -> dict[str, str]:
-    """Which of `addresses` an email of `category` must not reach, each with its reason."""
+@frozen
+class Stopped:
+    """The suppressions of some addresses, by address and scope."""
+
+    reasons: Mapping[tuple[str, str], str]
+
+    def reason(self, address: str, category: str) -> str | None:
+        """Why an email of `category` must not reach `address`; None if it may."""
+        both = ((address.lower(), "all"), (address.lower(), category))
+        return next((self.reasons[each] for each in both if each in self.reasons), None)
+
+
+def suppressed(session: Session, addresses: Iterable[str]) -> Stopped:
+    """What is known about `addresses`."""
     lowered = {address.lower() for address in addresses}
-    applies = or_(Suppression.scope == "all", Suppression.scope == category)
-    statement = select(Suppression.address, Suppression.reason).where(
-        Suppression.address.in_(lowered), applies
-    )
-    return {row.address: row.reason for row in session.execute(statement)}
+    statement = select(Suppression).where(Suppression.address.in_(lowered))
+    return Stopped({(row.address, row.scope): row.reason for row in session.scalars(statement)})

@@ -16,7 +16,9 @@ from models import OutboxEmail, State
 from outbox.breaker import Availability, availability, begin_probe
 from outbox.states import check_move, move
 from outbox.transactions import now, transaction
-from suppression import suppressed
+from suppression import Stopped, suppressed
+
+RECIPIENT_FIELDS = ("to", "cc", "bcc")
 
 
 @frozen(kw_only=True)
@@ -60,7 +62,8 @@ def claim(
         if ids is not None:
             due = and_(due, OutboxEmail.id.in_(list(ids)))
         rows = _lease(session, due, limit if callable_now.usable else 1, moment)
-        live = [row for row in rows if not _settled(session, row, moment)]
+        stopped = suppressed(session, (each for row in rows for each in _recipients(row)))
+        live = [row for row in rows if not _settled(session, row, moment, stopped)]
         return _with_providers(session, live, callable_now, moment)
 
 
@@ -110,18 +113,24 @@ def _lease(
     return sorted(rows, key=lambda row: row.due_at)
 
 
-def _settled(session: Session, row: OutboxEmail, moment: datetime) -> bool:
+def _recipients(row: OutboxEmail) -> list[str]:
+    return [each["email"] for name in RECIPIENT_FIELDS for each in row.message.get(name, [])]
+
+
+def _settled(session: Session, row: OutboxEmail, moment: datetime, stopped: Stopped) -> bool:
     """Whether the row turned out not to be sent: it expired, or nobody is left to write to."""
     if row.expires_at and row.expires_at <= moment:
         return move(session, row.id, State.SENDING, State.EXPIRED, token=row.lease_token)
-    people = {name: row.message.get(name, []) for name in ("to", "cc", "bcc")}
-    addresses = [each["email"] for group in people.values() for each in group]
-    reasons = suppressed(session, addresses, row.category)
+    reasons = {
+        address: reason
+        for address in _recipients(row)
+        if (reason := stopped.reason(address, row.category))
+    }
     if not reasons:
         return False
     kept = {
-        name: [each for each in group if each["email"].lower() not in reasons]
-        for name, group in people.items()
+        name: [each for each in row.message[name] if each["email"] not in reasons]
+        for name in RECIPIENT_FIELDS
     }
     note = "; ".join(f"{mask(address)}: {reason}" for address, reason in reasons.items())
     if not kept["to"]:
