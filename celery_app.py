@@ -6,7 +6,11 @@ Imported only when EMAIL_DELIVERY is `celery`: Celery costs 0.4 s to import.
 from __future__ import annotations  # Celery is generic in its stubs only
 
 import logging
+import os
+import queue
+import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from celery import Celery, Task
@@ -15,9 +19,10 @@ from flask import Flask
 logger = logging.getLogger(__name__)
 
 TASK = "tasks.send_email_task"
-PUBLISH_PAUSE = 5.0  # seconds without wake-ups after the broker failed; the sweeper finds the rows
+PUBLISH_PAUSE = 5.0  # seconds without wake-ups after the broker failed
+MAX_WAITING = 10_000  # wake-ups; beyond that the sweeper is as fast
 
-# A dead or hung broker costs a request half a second, once.
+# A dead or hung broker is noticed after half a second.
 WEB_TRANSPORT = {
     "socket_connect_timeout": 0.5,
     "socket_timeout": 0.5,
@@ -58,20 +63,43 @@ def make_celery(app: Flask) -> Celery[Any]:
 
 
 class WakePublisher:
-    """Publishes ids to the Celery workers, and stays quiet for a while when the broker fails."""
+    """Publishes ids to the Celery workers from a thread of its own, so that no request waits.
+
+    When the broker fails it drops what is waiting and pauses; the sweeper finds those rows.
+    """
 
     def __init__(self, celery: Celery[Any]) -> None:
         self._celery = celery
-        self._silent_until = 0.0
+        self._waiting: queue.Queue[str] = queue.Queue(MAX_WAITING)
+        self._pid = 0  # of the process whose thread is running; a fork does not inherit it
+        self._starting = threading.Lock()
 
     def publish(self, ids: list[str]) -> None:
+        """Hand the ids over; never blocks and never raises for the broker's sake."""
+        self._start_once()
         for email_id in ids:
-            if time.monotonic() < self._silent_until:
-                return
+            with suppress(queue.Full):
+                self._waiting.put_nowait(email_id)
+
+    def _start_once(self) -> None:
+        with self._starting:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="email-wake", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            email_id = self._waiting.get()
             try:
                 self._celery.send_task(TASK, [email_id], ignore_result=True, retry=False)
             except Exception as error:
-                self._silent_until = time.monotonic() + PUBLISH_PAUSE
                 logger.warning(
                     "wake_failed broker=%s: the sweeper delivers meanwhile", type(error).__name__
                 )
+                time.sleep(PUBLISH_PAUSE)
+                self._drop_waiting()
+
+    def _drop_waiting(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._waiting.get_nowait()
