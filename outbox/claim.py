@@ -67,6 +67,17 @@ def claim(
         return _with_providers(session, live, callable_now, moment)
 
 
+def suspect_is_due() -> bool:
+    """Whether a row with which a worker died waits to be delivered alone."""
+    with transaction() as session:
+        due = select(OutboxEmail.id).where(
+            OutboxEmail.state == State.QUEUED,
+            OutboxEmail.suspect,
+            OutboxEmail.due_at <= now(session),
+        )
+        return session.scalar(due.limit(1)) is not None
+
+
 def release(claimed: Claimed) -> None:
     """Give a claimed row back untouched, for somebody else to claim at once."""
     with transaction() as session:
