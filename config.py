@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from message import Address
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Seconds that one request may lose to a store of rate limits that is down or silent.
+REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
 PROVIDERS = ("sequenzy", "resend", "sendgrid")
 
 Parser = Callable[[str], Any]
@@ -56,6 +59,12 @@ def _one_of(*words: str) -> Parser:
     return parse
 
 
+def _key(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("must be printable ASCII: it travels in a header")
+    return value
+
+
 def _list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
@@ -69,9 +78,10 @@ def _address(value: str) -> Address:
 
 def _url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    if not good or "@" in parts.netloc or parts.query or parts.fragment or re.search(r"\s", value):
         raise ValueError("must be a URL like https://app.example.com")
-    return value.rstrip("/")
+    return parts.geturl().rstrip("/")  # its scheme in lower case
 
 
 def _secure_url(value: str) -> str:
@@ -107,7 +117,8 @@ def _database_url(value: str) -> str:
 
 
 def _redis_url(value: str) -> str:
-    if not value.startswith(("redis://", "rediss://", "redis+socket://", "unix://")):
+    # Celery and Flask-Limiter spell sockets differently, so no socket URL suits both.
+    if not value.startswith(("redis://", "rediss://")):
         raise ValueError("must start with redis:// or rediss://")
     return value
 
@@ -124,7 +135,8 @@ def _rate(value: str) -> str:
 class Setting:
     """One variable: how it is read, and what holds when it is unset in development and production.
 
-    A production default of `None` with `required` means that the app does not start without it.
+    `production` is given where it differs from `default`. Production does not start without a
+    `required` one.
     """
 
     name: str
@@ -148,9 +160,9 @@ SETTINGS = (
     Setting("POSTAL_ADDRESS", _text, "Your Company, 1 Example Street, 12345 Example City"),
     Setting("BILLING_URL", _url),
     Setting("EMAIL_PROVIDER", _chain, "inbox", "", required=True),
-    Setting("SEQUENZY_API_KEY"),
-    Setting("RESEND_API_KEY"),
-    Setting("SENDGRID_API_KEY"),
+    Setting("SEQUENZY_API_KEY", _key),
+    Setting("RESEND_API_KEY", _key),
+    Setting("SENDGRID_API_KEY", _key),
     Setting("SEQUENZY_BASE_URL", _secure_url, "https://api.sequenzy.com/api/v1"),
     Setting("RESEND_BASE_URL", _secure_url, "https://api.resend.com"),
     Setting("SENDGRID_BASE_URL", _secure_url, "https://api.sendgrid.com"),
@@ -162,7 +174,7 @@ SETTINGS = (
     Setting("EMAIL_UNKNOWN_WAIT", _number(0, 86400, float), "600"),
     Setting("DATABASE_URL", _database_url, "sqlite:///app.db"),
     Setting("REDIS_URL", _redis_url),
-    Setting("API_TOKEN"),
+    Setting("API_TOKEN", _key),
     Setting("STRIPE_WEBHOOK_SECRET", _list),
     Setting("RESEND_WEBHOOK_SECRET", _list),
     Setting("SEQUENZY_WEBHOOK_SECRET", _list),
@@ -186,7 +198,7 @@ def load(given: Mapping[str, Any]) -> dict[str, Any]:
     """Check `given` (variables as text, or values already typed) and return Flask's configuration.
 
     Raises `ConfigurationError` with one line for every problem. Keys that are no settings of ours
-    are passed on, so that tests can set Flask's own.
+    are ignored.
     """
     problems: list[str] = []
     values: dict[str, Any] = {}
@@ -208,12 +220,14 @@ def load(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _given_value(name: str, given: Mapping[str, Any], problems: list[str]) -> Any:
-    path = given.get(f"{name}_FILE")
+    path, value = given.get(f"{name}_FILE"), given.get(name)
+    if isinstance(value, str):
+        value = value.strip()  # env files with Windows line ends leave a \r
     if not path:
-        return given.get(name)
-    if given.get(name):
+        return value
+    if value:
         problems.append(f"{name} and {name}_FILE are both set; keep one")
-        return given[name]
+        return value
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -289,6 +303,7 @@ def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
         "DEBUG": values["FLASK_DEBUG"],
         "SQLALCHEMY_DATABASE_URI": values["DATABASE_URL"],
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
+        "RATELIMIT_STORAGE_OPTIONS": REDIS_PATIENCE if values["REDIS_URL"] else {},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(values["REDIS_URL"]),
         "TRUSTED_HOSTS": [host, "127.0.0.1", "localhost", "[::1]"],
         "MAX_CONTENT_LENGTH": 1024 * 1024,

@@ -11,10 +11,11 @@ from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
-_ADDRESS = re.compile(r"([\w.+%-])[\w.+%-]*@([\w-]+(?:\.[\w-]+)+)")
+# Tried only where a word begins, or a long word without an @ would take quadratic time.
+_ADDRESS = re.compile(r"(?<![\w.+%-])([\w.+%-])[\w.+%-]*[!#$&'*/=?^`{|}~]*@([\w-]+(?:\.[\w-]+)+)")
 _TOKEN = re.compile(r"(token=|/unsubscribe/)[^\s&\"']+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def mask(text: str) -> str:
@@ -63,6 +64,10 @@ def _time(record: logging.LogRecord) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], _COLOUR.sub("", text))
+
+
 class _TextFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -72,10 +77,16 @@ class _TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         # One event, one line: a typed newline must not forge a second one.
-        line = _COLOUR.sub("", super().formatMessage(record))
-        if record.name == "werkzeug":
-            return line  # its banner has several lines, and it escapes what clients send itself
-        return _CONTROL.sub(lambda found: repr(found[0])[1:-1], line)
+        line = super().formatMessage(record)
+        if record.name == "werkzeug":  # its banner has several lines, and it escapes paths itself
+            return _COLOUR.sub("", line)
+        return _one_line(line)
+
+    def formatException(self, ei: Any) -> str:
+        # Indented, for the same reason: only a record begins at the margin.
+        return "\n".join(
+            f"  {_one_line(line)}" for line in super().formatException(ei).splitlines()
+        )
 
     def format(self, record: logging.LogRecord) -> str:
         return mask(super().format(record))
@@ -91,5 +102,16 @@ class _JsonFormatter(JsonFormatter):
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         return _time(record)
 
-    def format(self, record: logging.LogRecord) -> str:
-        return mask(super().format(record))
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        masked: dict[str, Any] = _masked(log_data)  # before JSON: escapes would break the patterns
+        return masked
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {name: _masked(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(each) for each in value]
+    return value

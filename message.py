@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import formataddr
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from attrs import field, frozen
 from email_validator import EmailNotValidError, validate_email
@@ -34,7 +34,7 @@ UnknownPolicy = Literal["hold", "resend"]
 _UNSAFE_IN_HEADER = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _UNSAFE_IN_BODY = re.compile(r"[\x00\ud800-\udfff]")
 _NAMED_ADDRESS = re.compile(
-    r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*?))\s*<(?P<email>[^<>]+)>\s*'
+    r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"\s*|(?P<plain>[^<>"]*))<(?P<email>[^<>]+)>'
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,100}")
 _OWN_HEADERS = re.compile(
@@ -83,10 +83,10 @@ class Address:
         text = one_line(value, name, 600)
         if "<" not in text:
             return cls(_mailbox(text, name))
-        named = _NAMED_ADDRESS.fullmatch(text)
+        named = _NAMED_ADDRESS.fullmatch(text.strip())
         if not named:
             raise InvalidMessage(f"{name} is not one email address", field=name)
-        display = re.sub(r"\\(.)", r"\1", named["quoted"] or named["plain"] or "")
+        display = re.sub(r"\\(.)", r"\1", named["quoted"] or (named["plain"] or "").strip())
         return cls(_mailbox(named["email"], name), one_line(display, name, 255))
 
     def __str__(self) -> str:
@@ -121,6 +121,8 @@ AddressLike = str | Address
 
 
 def _addresses(value: AddressLike | Iterable[AddressLike], name: str) -> tuple[Address, ...]:
+    if not isinstance(value, Iterable | Address):
+        raise InvalidMessage(f"{name} must be an address or several", field=name)
     each = [value] if isinstance(value, str | Address) else list(value)
     unique: dict[str, Address] = {}
     for one in each:
@@ -208,7 +210,16 @@ def _intent_key(value: str | None) -> str | None:
 
 
 def _attachments(value: "Iterable[Attachment]") -> "tuple[Attachment, ...]":
-    return tuple(value)
+    files = tuple(value)
+    if not all(isinstance(file, Attachment) for file in files):
+        raise InvalidMessage("attachments takes Attachment objects", field="attachments")
+    return files
+
+
+def _content(value: bytes) -> bytes:
+    if not isinstance(value, bytes):
+        raise InvalidMessage("attachments.content must be bytes", field="attachments")
+    return value
 
 
 def _filename(value: str) -> str:
@@ -241,7 +252,7 @@ class Attachment:
     """A file that travels with the email. With a `content_id` the HTML shows it as `cid:…`."""
 
     filename: str = field(converter=_filename)
-    content: bytes = field(repr=False)
+    content: bytes = field(repr=False, converter=_content)
     content_type: str = field(default="application/octet-stream", converter=_content_type)
     content_id: str | None = field(default=None, converter=_content_id)
 
@@ -305,8 +316,15 @@ class EmailMessage:
         if not self.text:
             object.__setattr__(self, "text", plain_text_from_html(self.html))
         _body(self.text, "text")
+        self._check_words()
         self._drop_repeated_recipients()
         self._check_limits()
+
+    def _check_words(self) -> None:
+        one_line(self.kind, "kind", 64)
+        for name, words in (("category", Category), ("if_unknown", UnknownPolicy)):
+            if getattr(self, name) not in get_args(words):
+                raise InvalidMessage(f"{name} must be one of {get_args(words)}", field=name)
 
     def _check_limits(self) -> None:
         if len(self.recipients) > MAX_RECIPIENTS:

@@ -8,9 +8,12 @@ from html.parser import HTMLParser
 
 _HIDDEN = {"head", "style", "script", "title", "template"}
 _BLOCKS = {
-    "address", "article", "blockquote", "div", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
-    "header", "hr", "ol", "p", "pre", "section", "table", "tr", "ul",
+    "address", "article", "aside", "blockquote", "center", "dd", "div", "dl", "dt", "figcaption",
+    "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "main", "nav",
+    "ol", "p", "pre", "section", "table", "tr", "ul",
 }  # fmt: skip
+# `<![if !mso]>` and its like; the parser stumbles over unknown ones. Not a comment's own end.
+_DECLARATION = re.compile(r"<!\[[^>]*(?<!--)>")
 
 
 class _TextCollector(HTMLParser):
@@ -23,13 +26,15 @@ class _TextCollector(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _HIDDEN:
             self._hidden += 1
+        elif tag == "body":
+            self._hidden = 0  # HTML lets </head> be left out
         elif tag == "a":
             self._link = dict(attrs).get("href")
         elif tag == "br":
             self.parts.append("\n")
         elif tag == "li":
             self.parts.append("\n- ")
-        elif tag == "td":
+        elif tag in ("td", "th"):
             self.parts.append(" ")
         elif tag in _BLOCKS:
             self.parts.append("\n\n")
@@ -52,7 +57,7 @@ class _TextCollector(HTMLParser):
 def plain_text_from_html(html: str) -> str:
     """The visible words of `html`, links written out, blocks apart by a blank line."""
     collector = _TextCollector()
-    collector.feed(html)
+    collector.feed(_DECLARATION.sub("", html))
     collector.close()
     lines = [re.sub(r" {2,}", " ", line).strip() for line in "".join(collector.parts).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

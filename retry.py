@@ -32,12 +32,14 @@ def with_retry(
     Waits about 1, 2, 4… seconds, or what the provider asked for. It blocks the caller: a request
     that can wait should use `send_in_background` instead.
     """
-    for attempt in range(1, max_retries + 2):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             return fn()
         except EmailSendError as error:
-            wait = max(backoff(attempt, base=1.0), error.retry_after or 0)
+            own = backoff(attempt, base=1.0, limit=LONGEST_FOREGROUND_WAIT)
+            wait = max(own, error.retry_after or 0)
             if not error.retryable or attempt > max_retries or wait > LONGEST_FOREGROUND_WAIT:
                 raise
             sleep(wait)
-    raise AssertionError("unreachable: the last attempt returns or raises")

@@ -1,0 +1,318 @@
+"""Settings: what is read, from where, what is refused, and what production insists on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import config
+from config import load, read_environment
+from errors import ConfigurationError
+from message import Address
+
+DEVELOPMENT = {"FLASK_DEBUG": "1"}
+PRODUCTION = {
+    "SECRET_KEY": "a key of our own",
+    "APP_URL": "https://app.example.com",
+    "FROM_EMAIL": "Shop <shop@example.com>",
+    "EMAIL_PROVIDER": "resend",
+    "RESEND_API_KEY": "re_1",
+}
+
+
+def problems(given: dict[str, Any]) -> list[str]:
+    """What `load` has against `given`, a line each."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(given)
+    first, *lines = str(caught.value).splitlines()
+    assert ".env.example" in first
+    return [line.removeprefix("  - ") for line in lines]
+
+
+def test_development_needs_nothing_but_the_switch():
+    settings = load(DEVELOPMENT)
+    assert settings["DEBUG"] is True
+    assert settings["APP_URL"] == "http://127.0.0.1:5000"
+    assert settings["EMAIL_PROVIDER"] == ("inbox",)
+    assert settings["FROM_EMAIL"] == Address("noreply@yourdomain.com", "Your App")
+    assert settings["CONTACT_EMAIL"] == settings["FROM_EMAIL"]
+    assert settings["BILLING_URL"] == "http://127.0.0.1:5000/billing"
+    assert settings["STRIPE_WEBHOOK_SECRET"] == ()
+    assert settings["API_TOKEN"] is None
+
+
+def test_production_starts_with_five_settings():
+    settings = load(PRODUCTION)
+    assert settings["DEBUG"] is False
+    assert settings["LOG_FORMAT"] == "json"
+    assert settings["CONTACT_EMAIL"] == Address("shop@example.com", "Shop")
+    assert settings["BILLING_URL"] == "https://app.example.com/billing"
+
+
+@pytest.mark.parametrize("name", PRODUCTION)
+@pytest.mark.parametrize("nothing", [None, "", "  "])
+def test_production_does_not_start_without_any_of_them(name: str, nothing: str | None):
+    given = {key: value for key, value in PRODUCTION.items() if key != name}
+    if nothing is not None:
+        given[name] = nothing
+    (problem,) = problems(given)
+    assert problem.startswith(f"{name} is required")
+
+
+def test_without_any_variable_the_app_is_in_production_and_lists_what_it_lacks():
+    assert problems({}) == [
+        f"{name} is required in production"
+        for name in ("SECRET_KEY", "APP_URL", "FROM_EMAIL", "EMAIL_PROVIDER")
+    ]
+
+
+def test_every_problem_stands_in_one_message():
+    given = {
+        "SECRET_KEY": config.DEVELOPMENT_SECRET_KEY,
+        "APP_URL": "http://app.example.com",
+        "FROM_EMAIL": "shop",
+        "EMAIL_PROVIDER": "resend,sendgrid",
+        "RESEND_API_KEY": "re_1",
+        "EMAIL_DELIVERY": "celery",
+        "EMAIL_LEASE": "29",
+        "RATELIMIT_ENABLED": "yes",
+        "EMAIL_THREADS": "many",
+        "TRUSTED_PROXIES": "-1",
+    }
+    found = problems(given)
+    named = sorted(problem.split(" ")[0] for problem in found)
+    assert named == sorted(
+        [
+            "SECRET_KEY",
+            "APP_URL",
+            "FROM_EMAIL",
+            "SENDGRID_API_KEY",
+            "REDIS_URL",
+            "EMAIL_LEASE",
+            "RATELIMIT_ENABLED",
+            "EMAIL_THREADS",
+            "TRUSTED_PROXIES",
+        ]
+    )
+
+
+def test_the_development_inbox_is_no_provider_in_production():
+    (problem,) = problems(PRODUCTION | {"EMAIL_PROVIDER": "inbox"})
+    assert "inbox sends nothing" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("FLASK_DEBUG", "true", True),
+        ("RATELIMIT_ENABLED", "0", False),
+        ("RATELIMIT_ENABLED", "False", False),
+        ("RATELIMIT_ENABLED", "TRUE", True),
+        ("RATELIMIT_ENABLED", "1\r", True),
+        ("EMAIL_THREADS", "256", 256),
+        ("EMAIL_TIMEOUT", "0.5e1", 5.0),
+        ("EMAIL_UNKNOWN_WAIT", "0", 0.0),
+        ("APP_NAME", " Änn's Shop ", "Änn's Shop"),
+        ("APP_URL", "https://app.example.com/", "https://app.example.com"),
+        ("APP_URL", "https://app.example.com/shop/", "https://app.example.com/shop"),
+        ("APP_URL", "HTTPS://app.example.com", "https://app.example.com"),
+        ("FROM_EMAIL", "shop@example.com", Address("shop@example.com")),
+        ("EMAIL_PROVIDER", " inbox ", ("inbox",)),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_a, whsec_b,", ("whsec_a", "whsec_b")),
+        ("STRIPE_WEBHOOK_SECRET", " , ", ()),
+        ("RESEND_BASE_URL", "http://127.0.0.1:8025", "http://127.0.0.1:8025"),
+        ("RESEND_BASE_URL", "http://[::1]:8025/", "http://[::1]:8025"),
+        ("DATABASE_URL", "postgres://u:p@db/app", "postgresql+psycopg://u:p@db/app"),
+        ("DATABASE_URL", "postgresql://u:p@db/app", "postgresql+psycopg://u:p@db/app"),
+        ("DATABASE_URL", "postgresql+psycopg://db/app", "postgresql+psycopg://db/app"),
+        ("DATABASE_URL", "sqlite:////data/app.db", "sqlite:////data/app.db"),
+        ("REDIS_URL", "rediss://cache:6380/1", "rediss://cache:6380/1"),
+        ("RATELIMIT_SEND", "2/second;100/day", "2/second;100/day"),
+        ("LOG_LEVEL", "WARNING", "WARNING"),
+    ],
+)
+def test_a_variable_is_read(name: str, text: str, value: Any):
+    assert load(DEVELOPMENT | {name: text})[name] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("RATELIMIT_ENABLED", word) for word in ("yes", "on", "off", "2", "t", "None", "1 0")),
+        ("PORT", "65536"),
+        ("PORT", "http"),
+        ("EMAIL_THREADS", "0"),
+        ("EMAIL_THREADS", "1.5"),
+        ("EMAIL_THREADS", "9" * 5000),
+        ("EMAIL_TIMEOUT", "nan"),
+        ("EMAIL_TIMEOUT", "inf"),
+        ("TRUSTED_PROXIES", "11"),
+        ("APP_URL", "app.example.com"),
+        ("APP_URL", "ftp://app.example.com"),
+        ("APP_URL", "https://"),
+        ("APP_URL", "https://app.example.com?x=1"),
+        ("APP_URL", "https://app.example.com#x"),
+        ("APP_URL", "https://app.example.com:http"),
+        ("APP_URL", "https://user:password@app.example.com"),
+        ("APP_URL", "https://app example.com"),
+        ("APP_URL", "http://[::1"),
+        ("FROM_EMAIL", "Shop"),
+        ("FROM_EMAIL", "a@example.com, b@example.com"),
+        ("FROM_EMAIL", "Shop\nBcc: x <shop@example.com>"),
+        ("EMAIL_PROVIDER", "mailgun"),
+        ("EMAIL_PROVIDER", "Resend"),
+        ("EMAIL_PROVIDER", ","),
+        ("EMAIL_PROVIDER", "resend,resend"),
+        ("EMAIL_PROVIDER", "inbox,resend"),
+        ("RESEND_API_KEY", "re_1\nre_2"),
+        ("RESEND_API_KEY", "\u201cre_1\u201d"),
+        ("API_TOKEN", "gehäim"),
+        ("RESEND_BASE_URL", "http://api.example.com"),
+        ("RESEND_BASE_URL", "HTTP://api.example.com"),
+        ("EMAIL_DELIVERY", "threads"),
+        ("DATABASE_URL", "mysql://db/app"),
+        ("DATABASE_URL", "app.db"),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "unix:///run/redis.sock"),
+        ("REDIS_URL", "redis+socket:///run/redis.sock"),
+        ("RATELIMIT_FORM", "often"),
+        ("LOG_LEVEL", "info"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_refused_by_name(name: str, text: str):
+    found = problems(DEVELOPMENT | {"RESEND_API_KEY": "re_1"} | {name: text})
+    assert [problem.split(" ")[0] for problem in found] == [name]
+
+
+@pytest.mark.parametrize("text", ["yes", "2", "production"])
+def test_a_switch_that_is_no_boolean_never_opens_the_development_mode(text: str):
+    found = problems({"FLASK_DEBUG": text})
+    assert "FLASK_DEBUG must be 1, 0, true or false" in found
+    assert "SECRET_KEY is required in production" in found
+
+
+@pytest.mark.parametrize("url", ["HTTP://app.example.com", "http://app.example.com"])
+def test_production_lives_at_https(url: str):
+    assert problems(PRODUCTION | {"APP_URL": url}) == [
+        "APP_URL must start with https:// (http is for loopback only)"
+    ]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost", "http://[::1]"])
+def test_production_may_be_tried_on_loopback(url: str):
+    assert load(PRODUCTION | {"APP_URL": url})["APP_URL"] == url
+
+
+def test_a_process_holds_an_email_at_least_twice_as_long_as_a_call_may_take():
+    assert problems(DEVELOPMENT | {"EMAIL_TIMEOUT": "31"}) == [
+        "EMAIL_LEASE must be at least twice EMAIL_TIMEOUT (62)"
+    ]
+    assert load(DEVELOPMENT | {"EMAIL_TIMEOUT": "30"})["EMAIL_LEASE"] == 60
+
+
+@pytest.mark.parametrize("name", ["RESEND_API_KEY", "API_TOKEN", "DATABASE_URL", "REDIS_URL"])
+def test_no_secret_stands_in_a_complaint(name: str):
+    (problem,) = problems(DEVELOPMENT | {name: "s3cr3t\n\u201d"})
+    assert "s3cr3t" not in problem
+
+
+class TestFiles:
+    """NAME_FILE, as container platforms hand over secrets."""
+
+    @pytest.mark.parametrize("name", ["SECRET_KEY", "APP_URL", "API_TOKEN", "PORT"])
+    def test_any_setting_may_stand_in_a_file(self, tmp_path: Path, name: str):
+        value = {"APP_URL": "https://a.example.com", "PORT": "81"}.get(name, "from the file")
+        (tmp_path / "secret").write_text(f"{value}\r\n")
+        settings = load(PRODUCTION | {name: "", f"{name}_FILE": str(tmp_path / "secret")})
+        assert str(settings[name]) == value
+
+    def test_both_at_once_are_refused(self, tmp_path: Path):
+        (tmp_path / "secret").write_text("other")
+        given = PRODUCTION | {"SECRET_KEY_FILE": str(tmp_path / "secret")}
+        assert problems(given) == ["SECRET_KEY and SECRET_KEY_FILE are both set; keep one"]
+
+    @pytest.mark.parametrize("name", ["missing", "folder", "binary"])
+    def test_a_file_that_cannot_be_read_is_named(self, tmp_path: Path, name: str):
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "binary").write_bytes(b"\xff\xfe")
+        (problem,) = problems(DEVELOPMENT | {"API_TOKEN_FILE": str(tmp_path / name)})
+        assert problem.startswith("API_TOKEN_FILE cannot be read: ")
+
+    def test_an_empty_file_is_no_value(self, tmp_path: Path):
+        (tmp_path / "secret").write_text("\n")
+        given = {**PRODUCTION, "SECRET_KEY": "", "SECRET_KEY_FILE": str(tmp_path / "secret")}
+        assert problems(given) == ["SECRET_KEY is required in production"]
+
+
+class TestEnvironment:
+    """The process's variables and `.env`."""
+
+    @pytest.fixture(autouse=True)
+    def _own_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(config, "__file__", str(tmp_path / "config.py"))
+        self.dotenv = tmp_path / ".env"
+        for setting in config.SETTINGS:
+            monkeypatch.delenv(setting.name, raising=False)
+
+    def test_the_file_is_read(self):
+        self.dotenv.write_text('# a comment\nFLASK_DEBUG=1\nAPP_NAME="Änn\'s # Shop"\nPORT\n')
+        settings = load(read_environment())
+        assert settings["DEBUG"] is True
+        assert settings["APP_NAME"] == "Änn's # Shop"
+        assert settings["PORT"] == 5000
+
+    def test_real_variables_win_even_when_they_are_empty(self, monkeypatch: pytest.MonkeyPatch):
+        self.dotenv.write_text("FLASK_DEBUG=1\nAPP_NAME=File\nAPI_TOKEN=file\nPORT=81\n")
+        monkeypatch.setenv("APP_NAME", "Shell")
+        monkeypatch.setenv("API_TOKEN", "")
+        settings = load(read_environment())
+        assert (settings["APP_NAME"], settings["PORT"]) == ("Shell", 81)
+        assert settings["API_TOKEN"] is None
+
+    def test_the_switch_of_the_shell_closes_what_the_file_opens(
+        self, monkeypatch: pytest.MonkeyPatch
+    ):
+        self.dotenv.write_text("FLASK_DEBUG=1\n")
+        monkeypatch.setenv("FLASK_DEBUG", "0")
+        assert "SECRET_KEY is required in production" in problems(read_environment())
+
+    def test_no_file_is_needed(self):
+        assert "SECRET_KEY is required in production" in problems(read_environment())
+
+
+class TestOverrides:
+    """Values that tests and embedders pass to `create_app`, typed already."""
+
+    def test_typed_values_are_taken_as_they_are(self):
+        sender = Address("shop@example.com", "Shop")
+        given = {
+            "FLASK_DEBUG": True,
+            "FROM_EMAIL": sender,
+            "EMAIL_THREADS": 2,
+            "EMAIL_TIMEOUT": 1.5,
+            "EMAIL_PROVIDER": ("resend",),
+            "RESEND_API_KEY": "re_1",
+        }
+        settings = load(given)
+        assert {name: settings[name] for name in given} == given
+
+    def test_typed_values_are_checked_as_well(self):
+        assert len(problems({"FLASK_DEBUG": True, "EMAIL_THREADS": 0, "EMAIL_SWEEP": True})) == 2
+
+    def test_none_means_the_default(self):
+        assert load({"FLASK_DEBUG": True, "EMAIL_THREADS": None})["EMAIL_THREADS"] == 8
+
+    def test_testing_is_development_unless_said_otherwise(self):
+        assert load({"TESTING": True})["DEBUG"] is True
+        assert load({**PRODUCTION, "TESTING": True, "FLASK_DEBUG": False})["DEBUG"] is False
+
+    def test_nothing_of_the_environment_is_read(
+        self, make_app: Any, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("APP_NAME", "Shell")
+        assert make_app().config["APP_NAME"] == "Your App"
+
+    def test_flasks_own_settings_pass_through_and_win(self, make_app: Any):
+        app = make_app(SESSION_COOKIE_NAME="mine", APP_URL="https://app.example.com")
+        assert app.config["SESSION_COOKIE_NAME"] == "mine"
