@@ -9,7 +9,7 @@ import attrs
 from attrs import frozen
 from flask import Flask, current_app
 
-from errors import ConfigurationError, EmailSendError
+from errors import ConfigurationError, EmailSendError, OutcomeUnknown
 from log_setup import email_line
 from message import Address, EmailMessage
 from providers import make_provider
@@ -76,24 +76,36 @@ class EmailService:
         With `provider` it is exactly one call to that one. Without, the next provider of
         EMAIL_PROVIDER is tried while the error says that no second copy can come of it. `key` is
         the idempotency key, by default the message's own id: repeating the same message object
-        is safe where the provider honours keys.
+        is safe where the provider honours keys. An unknown outcome on a chain of several is not
+        retryable: only a repeat that names its `provider` is sure to stay there.
         """
         *earlier, last = (provider,) if provider else self.chain
+        try:
+            return self._send_along(earlier, last, message, key or message.id)
+        except OutcomeUnknown as error:
+            if earlier:  # a repeat could reach another provider, which knows nothing of this one
+                error.retryable = False
+            raise
+
+    def _send_along(
+        self, earlier: list[str], last: str, message: EmailMessage, key: str
+    ) -> Receipt:
         for name in earlier:
             try:
-                return self._send_with(name, message, key or message.id)
+                return self._send_with(name, message, key)
             except EmailSendError as error:
                 if not error.failover_safe:
                     raise
-        return self._send_with(last, message, key or message.id)
+        return self._send_with(last, message, key)
 
     def _send_with(self, name: str, message: EmailMessage, key: str) -> Receipt:
         to = message.to[0].email
         try:
             receipt = self.post(name, self.build(name, message, key))
         except EmailSendError as error:
-            facts = {"provider": name, "status": error.status, "error": type(error).__name__}
-            email_line(logger, logging.WARNING, "failed", email_id=key, to=to, **facts)
+            facts = {"provider": name, "status": error.status or None}
+            kind = type(error).__name__
+            email_line(logger, logging.WARNING, "failed", email_id=key, to=to, **facts, error=kind)
             raise
         facts = {"provider": name, "status": receipt.status}
         email_line(logger, logging.INFO, "accepted", email_id=key, to=to, **facts)

@@ -3,14 +3,23 @@
 A provider touches no database, keeps no clock and retries nothing.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 
-from errors import UnsupportedFeature
+from errors import InvalidMessage, UnsupportedFeature
 from message import Attachment, EmailMessage
+
+_KEY = re.compile(r"[!-~]{1,256}")  # Resend's limit; visible ASCII, so that it fits a header
+
+
+def _usable_id(value: Any) -> str | None:
+    # What a column cannot hold counts as no id: the email is accepted all the same.
+    usable = isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable()
+    return value if usable else None
 
 
 @frozen(kw_only=True)
@@ -18,7 +27,7 @@ class Receipt:
     """The provider's yes. `message_id` is what its webhooks will carry; None if it gave none."""
 
     provider: str
-    message_id: str | None
+    message_id: str | None = field(converter=_usable_id)
     status: int
     notes: tuple[str, ...] = ()
 
@@ -61,7 +70,8 @@ class Provider(ABC):
         """The wire form of `message`, a pure function of its arguments.
 
         `key` is our id of the email: it becomes the idempotency key where there is one, and
-        travels with the email where the provider echoes it. Raises `UnsupportedFeature`.
+        travels with the email where the provider echoes it. Raises `UnsupportedFeature`, and
+        `InvalidMessage` for a key that is not 1 to 256 visible ASCII characters.
         """
 
     @abstractmethod
@@ -72,8 +82,14 @@ class Provider(ABC):
         """Build and post."""
         return self.post(self.build(message, key))
 
-    def check(self, message: EmailMessage) -> None:
-        """Raise `UnsupportedFeature` for what cannot be carried without changing the email."""
+    def check(self, message: EmailMessage, key: str) -> None:
+        """Raise for a key no header can hold, and for what would change the email on its way."""
+        if not _KEY.fullmatch(key):
+            raise InvalidMessage(
+                "key must be 1 to 256 ASCII characters without spaces",
+                field="key",
+                provider=self.name,
+            )
         limits = self.capabilities
         largest = max(len(message.to), len(message.cc), len(message.bcc))
         self._at_most(largest, limits.max_recipients, "recipients")

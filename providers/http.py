@@ -1,6 +1,7 @@
 """What the HTTP providers share: the one call, and the reading of its answer."""
 
 import json
+import re
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
 
 MAX_ANSWER = 64 * 1024  # bytes; a provider's answer is a few hundred
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds we believe a Retry-After
+
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no log line or column should hold
 
 
 @frozen(kw_only=True)
@@ -77,10 +80,14 @@ class HttpProvider(Provider):
 
     def error(self, answer: Answer) -> EmailSendError:
         """The member of the error tree for an answer that is not a yes."""
-        words = (self.words(answer) or answer.text)[:500].replace(self._api_key, "[key]")
-        text = f"{self.name} answered {answer.status}: {words or 'no explanation'}"
-        special = self.refusal(answer, text)
-        return special or self._error_by_status(answer, text)
+        text = self.explanation(answer)
+        return self.refusal(answer, text) or self._error_by_status(answer, text)
+
+    def explanation(self, answer: Answer) -> str:
+        """One line for logs and rows: the status and at most 500 characters of the words."""
+        words = (self.words(answer) or answer.text).replace(self._api_key, "[key]")
+        words = _NOT_TEXT.sub(" ", words[:500]).strip()
+        return f"{self.name} answered {answer.status}: {words or 'no explanation'}"
 
     def _error_by_status(self, answer: Answer, text: str) -> EmailSendError:
         status, name = answer.status, self.name
@@ -118,24 +125,28 @@ class HttpProvider(Provider):
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise self._no_answer(exchange, error) from error
             with response:
-                return self._answer(response)
+                return self._answer(exchange, response)
 
-    def _answer(self, response: requests.Response) -> Answer:
+    def _answer(self, exchange: Exchange, response: requests.Response) -> Answer:
+        status = response.status_code
         try:
             raw = response.raw.read(MAX_ANSWER, decode_content=True)
-        except (HTTPError, OSError, ValueError) as error:
-            if response.ok:
-                raise self.unknown(f"{self.name} said yes, but its answer was cut off") from error
-            raw = b""
+            whole = not exchange.expired
+        except (HTTPError, OSError, ValueError):
+            raw, whole = b"", False
+        if 200 <= status < 300 and not whole:
+            raise self.unknown(f"{self.name} said {status}, but its answer was cut off", status)
         text = raw.decode("utf-8", "replace")
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
-        return Answer(status=response.status_code, headers=response.headers, text=text, json=value)
+        return Answer(status=status, headers=response.headers, text=text, json=value)
 
     def _no_answer(self, exchange: Exchange, error: Exception) -> EmailSendError:
-        if exchange.expired or isinstance(error, requests.ReadTimeout):
+        # A timeout in the TLS handshake is called a read timeout, too.
+        timed_out = exchange.expired or isinstance(error, requests.ReadTimeout)
+        if timed_out and (exchange.written or not exchange.dialled):
             return self.unknown(f"{self.name} did not answer within {self.timeout:g} s")
         if exchange.written:
             return self.unknown(f"{self.name} closed the connection without an answer")
@@ -161,7 +172,7 @@ def retry_after_seconds(value: str | None) -> float | None:
 
 def seconds_until(unix: str | None) -> float | None:
     """A header holding unix seconds, as a wait from now within the same limits."""
-    return clamp_wait(int(unix) - time.time()) if unix and unix.isdecimal() else None
+    return clamp_wait(float(unix) - time.time()) if unix and unix.isdecimal() else None
 
 
 def clamp_wait(seconds: float) -> float:

@@ -21,7 +21,7 @@ class Inbox(Provider):
     )
 
     def build(self, message: EmailMessage, key: str) -> WireRequest:
-        self.check(message)
+        self.check(message, key)
         people = {"to": [asdict(address) for address in message.to], "subject": message.subject}
         return WireRequest(
             path="", body=json.dumps(people).encode(), headers={"Idempotency-Key": key}

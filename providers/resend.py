@@ -31,7 +31,7 @@ class Resend(HttpProvider):
     )
 
     def build(self, message: EmailMessage, key: str) -> WireRequest:
-        self.check(message)
+        self.check(message, key)
         payload: dict[str, Any] = {
             "from": str(message.from_email) if message.from_email else None,
             "to": _addresses(message.to),
@@ -84,13 +84,11 @@ def _addresses(addresses: tuple[Address, ...]) -> list[str]:
 
 
 def _tags(message: EmailMessage, key: str) -> list[dict[str, str]]:
-    # Our id comes first: it comes back in every webhook.
-    tags = {"email_id": key} | dict.fromkeys(message.tags, "true") | dict(message.metadata)
-    return [
-        {"name": _tag_characters(name), "value": _tag_characters(value)}
-        for name, value in tags.items()
-        if value
-    ]
+    # Our id comes back in every webhook, so nothing in the message may take its name.
+    given = dict.fromkeys(message.tags, "true") | dict(message.metadata)
+    tags = {_tag_characters(name): _tag_characters(value) for name, value in given.items()}
+    tags["email_id"] = _tag_characters(key)
+    return [{"name": name, "value": value} for name, value in tags.items() if name and value]
 
 
 def _tag_characters(text: str) -> str:

@@ -22,12 +22,12 @@ class SendGrid(HttpProvider):
     )
 
     def build(self, message: EmailMessage, key: str) -> WireRequest:
-        self.check(message)
+        self.check(message, key)
         # Values must be text; the event webhook gives them back beside its own fields.
         person = {
-            "to": _people(message.to),
-            "cc": _people(message.cc),
-            "bcc": _people(message.bcc),
+            "to": _recipients(message.to),
+            "cc": _recipients(message.cc),
+            "bcc": _recipients(message.bcc),
             "custom_args": {**message.metadata, "email_id": key},
         }
         payload: dict[str, Any] = {
@@ -42,7 +42,7 @@ class SendGrid(HttpProvider):
         if len(message.reply_to) == 1:
             payload["reply_to"] = _person(message.reply_to[0])
         else:
-            payload["reply_to_list"] = _people(message.reply_to)
+            payload["reply_to_list"] = [_person(address) for address in message.reply_to]
         if message.sensitive:
             payload["tracking_settings"] = {
                 "click_tracking": {"enable": False, "enable_text": False},
@@ -79,13 +79,16 @@ def _filled(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _person(address: Address) -> dict[str, str]:
-    # Names must not hold a comma or semicolon.
-    name = " ".join(address.name.replace(",", " ").replace(";", " ").split())
-    return {"email": address.email, "name": name} if name else {"email": address.email}
+    return _filled({"email": address.email, "name": address.name})
 
 
-def _people(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
-    return [_person(address) for address in addresses]
+def _recipients(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
+    # Here, unlike in the sender, a name must not hold a comma or semicolon.
+    separators = str.maketrans(",;", "  ")
+    return [
+        _person(Address(address.email, " ".join(address.name.translate(separators).split())))
+        for address in addresses
+    ]
 
 
 def _content(message: EmailMessage) -> list[dict[str, str]]:

@@ -24,7 +24,7 @@ class Sequenzy(HttpProvider):
     )
 
     def build(self, message: EmailMessage, key: str) -> WireRequest:
-        self.check(message)
+        self.check(message, key)
         recipients = _addresses(message.to)
         payload: dict[str, Any] = {
             "to": recipients if len(recipients) > 1 else recipients[0],
@@ -46,13 +46,15 @@ class Sequenzy(HttpProvider):
 
     def receipt(self, answer: Answer) -> Receipt:
         if answer.get("success") is False:
-            raise InvalidMessage(
-                f"sequenzy refused: {self.words(answer)}", answer.status, provider=self.name
-            )
+            raise InvalidMessage(self.explanation(answer), answer.status, provider=self.name)
         # `emailSendId` is the id its webhooks carry; `jobId` is an older queue id.
         message_id = answer.get("emailSendId") or answer.get("jobId")
-        ignored = answer.get("ignoredHeaders") or ()
-        notes = tuple(f"header not applied: {item.get('name')}" for item in ignored)
+        ignored = answer.get("ignoredHeaders")
+        notes = tuple(
+            f"header not applied: {item.get('name')}"
+            for item in (ignored if isinstance(ignored, list) else ())
+            if isinstance(item, dict)
+        )
         return Receipt(provider=self.name, message_id=message_id, status=answer.status, notes=notes)
 
     def words(self, answer: Answer) -> str:

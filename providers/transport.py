@@ -8,6 +8,8 @@ import ssl
 import threading
 from contextlib import suppress
 from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any, Self
 
 import certifi
@@ -28,6 +30,7 @@ def open_session(api_key: str, threads: int) -> requests.Session:
     session.headers.update(
         {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"}
     )
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # keep and send none
     adapter = _Adapter(pool_connections=1, pool_maxsize=threads)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -48,15 +51,17 @@ _current = threading.local()
 
 
 class Exchange:
-    """One call in progress: whether anything was written, and the watch on its total time.
+    """One call in progress: how far it came, and the watch on its total time.
 
     A read timeout alone starts anew with every byte, so a dripping answer would never end.
+    `dialled` says whether a connection was asked for, `written` whether the request began to
+    leave, `expired` whether the time is over.
     """
 
     def __init__(self, seconds: float) -> None:
-        self.written = False
-        self.expired = False
-        self.socket: socket.socket | None = None
+        self.dialled = self.written = self.expired = False
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
         self._watch = threading.Timer(seconds, self._expire)
         self._watch.daemon = True
 
@@ -67,35 +72,48 @@ class Exchange:
 
     def __exit__(self, *_: object) -> None:
         self._watch.cancel()
-        self.socket = None
+        with self._lock:  # from here on the connection may serve another call
+            self._socket = None
         _current.exchange = None
 
+    def writes_to(self, connected: socket.socket | None) -> None:
+        """The request is about to leave. Raises `TimeoutError` if the time is over already."""
+        with self._lock:
+            if self.expired:
+                raise TimeoutError("connecting took all the time")
+            self.written = True
+            self._socket = connected
+
     def _expire(self) -> None:
-        self.expired = True
-        if self.socket is not None:
-            with suppress(OSError):
-                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
-
-
-def _note_first_byte(connection: HTTPConnection) -> None:
-    if connection.sock is None:
-        connection.connect()
-    exchange = getattr(_current, "exchange", None)
-    if exchange is not None:
-        exchange.written = True
-        exchange.socket = connection.sock
+        with self._lock:
+            self.expired = True
+            if self._socket is not None:
+                with suppress(OSError):
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class _Connection(HTTPConnection):
+    _connecting = False  # what a proxy is told meanwhile is no part of the request
+
+    def connect(self) -> None:
+        exchange = getattr(_current, "exchange", None)
+        if exchange is not None:
+            exchange.dialled = True
+        self._connecting = True
+        super().connect()
+        self._connecting = False
+
     def send(self, data: Any) -> None:
-        _note_first_byte(self)
+        if self.sock is None:
+            self.connect()
+        exchange = getattr(_current, "exchange", None)
+        if exchange is not None and not self._connecting:
+            exchange.writes_to(self.sock)
         super().send(data)
 
 
-class _SecureConnection(HTTPSConnection):
-    def send(self, data: Any) -> None:
-        _note_first_byte(self)
-        super().send(data)
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
@@ -114,6 +132,13 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
+@cache
+def _trust_also(bundle: str) -> None:
+    # What REQUESTS_CA_BUNDLE names, a file or a folder.
+    place = "capath" if Path(bundle).is_dir() else "cafile"
+    _tls_context().load_verify_locations(**{place: bundle})
+
+
 class _Adapter(HTTPAdapter):
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **kwargs: Any
@@ -129,10 +154,10 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        if verify is True:  # the shared context verifies; naming the bundle would load it again
-            conn.cert_reqs = "CERT_REQUIRED"
-        else:
-            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # stubs
+        # Always, by the shared context: a bundle named here would be loaded for each connection.
+        conn.cert_reqs, conn.ca_certs, conn.ca_cert_dir = "CERT_REQUIRED", None, None
+        if isinstance(verify, str):
+            _trust_also(verify)
 
     @staticmethod
     def _watch(manager: PoolManager) -> None:

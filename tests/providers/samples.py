@@ -1,0 +1,50 @@
+"""Messages and providers that the tests of this folder share."""
+
+from collections.abc import Callable
+from typing import Any
+
+from message import Attachment, EmailMessage
+from providers import HTTP_PROVIDERS
+from providers.http import HttpProvider
+
+MakeProvider = Callable[..., HttpProvider]
+
+ID = "0199c0de-0000-7000-8000-000000000001"
+KEY = "seq_re_SG.secret-key"
+SECRET_BODY = "<p>Nobody may read this in a log</p>"
+PATHS = {"sequenzy": "/api/v1", "resend": "", "sendgrid": ""}  # below the simulator's address
+
+
+def new_provider(name: str, url: str, **options: Any) -> HttpProvider:
+    """The provider `name` with its API at `url`."""
+    return HTTP_PROVIDERS[name](KEY, url, **{"timeout": 10, **options})
+
+
+def plain(to: str | list[str] = "ann@example.com", **fields: Any) -> EmailMessage:
+    """The smallest message that can be sent."""
+    given = {"from_email": "Acme <a@acme.co>", "subject": "Hello", "html": SECRET_BODY, **fields}
+    return EmailMessage(id=ID, to=to, **given)
+
+
+def full() -> EmailMessage:
+    """A message with every field that all three vendors can carry."""
+    return EmailMessage(
+        id=ID,
+        to=["Ann Müller <ann@example.com>", "ben@example.com"],
+        cc='"Doe, Cy" <cy@example.com>',
+        bcc="dee@example.com",
+        from_email='"Acme, Inc." <a@acme.co>',
+        reply_to="Jörg at help <help@acme.co>",
+        subject="Grüße für {{name}}: 你好",
+        html='<p>Grüße, {{name}} &amp; 🎉</p><img src="cid:logo">',
+        text="Grüße, {{name}} & 🎉",
+        headers={"X-Ref": "r-1", "List-Unsubscribe": "<https://acme.co/u>"},
+        attachments=[
+            Attachment(filename="Übersicht.txt", content=b"hi", content_type="text/plain"),
+            Attachment(
+                filename="logo.png", content=b"\x89PNG", content_type="image/png", content_id="logo"
+            ),
+        ],
+        tags=["welcome", "spring sale"],
+        metadata={"order": "42", "plan name": "Pro: yearly"},
+    )

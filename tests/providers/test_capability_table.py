@@ -1,0 +1,41 @@
+"""The table of what each provider takes, in the README, is the one in the code."""
+
+import re
+from pathlib import Path
+
+from providers import HTTP_PROVIDERS
+from providers.base import Capabilities
+
+README = Path(__file__).parents[2] / "README.md"
+HEADING = (
+    "| provider | to, cc, bcc each | reply-to | attachments | size | idempotency key | left out |"
+)
+HOUR, DAY, MEGABYTE = 3600, 24 * 3600, 1024 * 1024
+
+
+def row(name: str, limits: Capabilities) -> str:
+    days, hours = limits.idempotency_window // DAY, limits.idempotency_window // HOUR
+    window = f"{days} days" if days > 1 else f"{hours} hours"
+    cells = [
+        f"`{name}`",
+        f"{limits.max_recipients}",
+        f"{limits.max_reply_to}",
+        f"{limits.max_attachments or 'any number'}",
+        f"{limits.max_bytes // MEGABYTE} MB",
+        window if hours else "none",
+        ", ".join(limits.left_out) or "nothing",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def expected_table() -> str:
+    rows = [row(name, provider.capabilities) for name, provider in HTTP_PROVIDERS.items()]
+    return "\n".join([HEADING, "|" + "---|" * HEADING.count(" | ") + "---|", *rows])
+
+
+def test_the_readme_shows_what_each_provider_takes():
+    found = re.search(
+        r"<!-- capabilities -->\n(.*?)\n<!-- /capabilities -->", README.read_text(), re.DOTALL
+    )
+    assert found, "README.md has no table between <!-- capabilities --> and <!-- /capabilities -->"
+    assert found[1].strip() == expected_table()

@@ -1,0 +1,258 @@
+"""The connections: who gets the key, how long a call may take, and what a broken one means."""
+
+import gzip
+import json
+import socket
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+
+from errors import (
+    AuthenticationFailed,
+    EmailSendError,
+    InvalidMessage,
+    OutcomeUnknown,
+    ProviderUnavailable,
+)
+from providers.http import HttpProvider
+from tests.providers.listener import Listener, answer
+from tests.providers.samples import ID, KEY, new_provider, plain
+
+
+def resend(url: str, **options: Any) -> HttpProvider:
+    return new_provider("resend", url, **options)
+
+
+def failure(provider: HttpProvider) -> EmailSendError:
+    with pytest.raises(EmailSendError) as raised:
+        provider.send(plain(), ID)
+    return raised.value
+
+
+def header(request: bytes, name: str) -> list[str]:
+    lines = request.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
+    pairs = [line.split(": ", 1) for line in lines]
+    return [value for key, value in pairs if key.lower() == name.lower()]
+
+
+def test_a_netrc_file_cannot_replace_the_key(listener: Listener, monkeypatch, tmp_path: Path):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login eve password x\ndefault login eve password x\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    resend(listener.url).send(plain(), ID)
+    assert header(listener.requests[0], "Authorization") == [f"Bearer {KEY}"]
+
+
+def test_a_request_says_who_we_are_and_what_it_holds(listener: Listener):
+    resend(listener.url).send(plain(), ID)
+    [request] = listener.requests
+    assert request.startswith(b"POST /emails HTTP/1.1\r\n")
+    assert header(request, "User-Agent")[0].startswith("flask-email-starter/")
+    assert header(request, "Content-Type") == ["application/json"]
+    assert header(request, "Idempotency-Key") == [ID]
+
+
+def test_a_cookie_of_the_provider_is_not_sent_back(listener: Listener):
+    listener.answers(answer(200, b"{}", "Set-Cookie: session=1; Path=/"))
+    provider = resend(listener.url)
+    for _ in range(2):
+        provider.send(plain(), ID)
+    assert header(listener.requests[1], "Cookie") == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(listener: Listener, status):
+    with Listener() as other:
+        listener.answers(answer(status, b"", f"Location: {other.url}/emails"))
+        assert type(failure(resend(listener.url))) is AuthenticationFailed
+        assert (len(listener.requests), other.connections) == (1, 0)
+
+
+def test_a_base_url_may_end_with_a_slash(listener: Listener):
+    resend(listener.url + "/").send(plain(), ID)
+    assert listener.requests[0].startswith(b"POST /emails HTTP/1.1\r\n")
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """A port whose queue is full, so that a connection is neither made nor refused."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        for each in waiting:
+            each.close()
+
+
+def test_what_never_connects_is_unavailable(black_hole: str):
+    error = failure(resend(black_hole, timeout=0.3))
+    assert (type(error), error.status) == (ProviderUnavailable, 0)
+
+
+def test_a_refused_connection_is_unavailable_and_named():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    error = failure(resend(url))
+    assert type(error) is ProviderUnavailable
+    assert str(error) == f"resend could not be reached at {url} (NewConnectionError)"
+
+
+def test_an_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch):
+    def unknown(*_: Any, **__: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    error = failure(resend("http://api.example.com"))
+    assert type(error) is ProviderUnavailable
+    assert "NameResolutionError" in str(error)
+
+
+def test_a_call_whose_time_is_over_before_it_connects_sends_nothing(listener, monkeypatch):
+    real, never = socket.getaddrinfo, threading.Event()
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        never.wait(0.6)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    assert type(failure(resend(listener.url, timeout=0.2))) is ProviderUnavailable
+    assert listener.requests == []
+
+
+def test_a_proxy_that_refuses_the_tunnel_has_accepted_no_email(listener: Listener, monkeypatch):
+    listener.answers(answer(403))
+    monkeypatch.setenv("https_proxy", listener.url)
+    assert type(failure(resend("https://api.example.com"))) is ProviderUnavailable
+    assert listener.requests[0].startswith(b"CONNECT api.example.com:443 ")
+    assert KEY.encode() not in listener.requests[0]
+
+
+LENGTH = b"Content-Length: 60\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        (b"", OutcomeUnknown),
+        (b"HTTP/1.1 200 OK\r\nX-Padding: ", OutcomeUnknown),
+        (b"HTTP/1.1 200 OK\r\n" + LENGTH, OutcomeUnknown),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", OutcomeUnknown),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3c\r\n", OutcomeUnknown),
+        (b"HTTP/1.1 422 No\r\n" + LENGTH, InvalidMessage),
+        (b"HTTP/1.1 401 No\r\n" + LENGTH, AuthenticationFailed),
+    ],
+)
+def test_a_dripping_answer_is_cut_at_the_deadline(listener: Listener, first, expected):
+    listener.drips(first, b" " * 60)  # whole after 3 s, and a read timeout would never strike
+    assert type(failure(resend(listener.url, timeout=0.5))) is expected
+    assert not listener.dripped
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (b"", (OutcomeUnknown, 0)),
+        (b"HTTP/1.1 2", (OutcomeUnknown, 0)),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id":', (OutcomeUnknown, 200)),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{",
+            (OutcomeUnknown, 200),
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxx",
+            (OutcomeUnknown, 200),
+        ),
+        (b"HTTP/1.1 400 No\r\nContent-Length: 99\r\n\r\n{", (InvalidMessage, 400)),
+        (b"HTTP/1.1 302 No\r\nContent-Length: 99\r\n\r\n{", (AuthenticationFailed, 302)),
+    ],
+)
+def test_a_cut_answer_is_a_yes_to_nobody(listener: Listener, part, expected):
+    listener.says_and_leaves(part)
+    error = failure(resend(listener.url))
+    assert (type(error), error.status) == expected
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip bomb"])
+def test_of_a_huge_answer_only_the_beginning_is_read(listener: Listener, packed):
+    body = b'{"id": "r-1"}' + b" " * 30_000_000
+    headers = ["Content-Encoding: gzip"] if packed else []
+    listener.answers(answer(200, gzip.compress(body, 1) if packed else body, *headers))
+    provider = resend(listener.url)
+    tracemalloc.start()
+    try:
+        receipt = provider.send(plain(), ID)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert receipt.message_id == "r-1"
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_connection_serves_the_next_call_too(listener: Listener, status):
+    listener.answers(answer(status, b'{"id": "x"}'), answer(200, b'{"id": "x"}'))
+    provider = resend(listener.url)
+    if status != 200:
+        failure(provider)
+    provider.send(plain(), ID)
+    provider.send(plain(), ID)
+    assert listener.connections == 1
+
+
+def test_each_sending_thread_keeps_a_connection(listener: Listener):
+    threads = 4
+    together = threading.Barrier(threads, timeout=10)
+
+    def script(connection: socket.socket, _: int) -> None:
+        together.wait()  # all of them are on their way at once
+        connection.sendall(answer(200, b'{"id": "x"}'))
+
+    listener.script = script
+    provider = resend(listener.url, threads=threads)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(3):
+            receipts = list(pool.map(lambda _: provider.send(plain(), ID), range(threads)))
+            assert len(receipts) == threads
+    assert listener.connections == threads
+
+
+def test_a_double_in_place_of_the_session_is_read_like_an_answer(monkeypatch: pytest.MonkeyPatch):
+    seen: list[requests.PreparedRequest] = []
+
+    def send(_: Any, request: requests.PreparedRequest, **__: Any) -> requests.Response:
+        seen.append(request)
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = urllib3.HTTPResponse(BytesIO(b'{"id": "d-1"}'), preload_content=False)
+        return response
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    assert resend("https://api.example.com").send(plain(), ID).message_id == "d-1"
+    assert seen[0].url == "https://api.example.com/emails"
+    assert json.loads(seen[0].body or b"")["to"] == ["ann@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (requests.ConnectionError("refused"), ProviderUnavailable),
+        (requests.ConnectTimeout(), ProviderUnavailable),
+        (requests.ReadTimeout(), OutcomeUnknown),
+    ],
+)
+def test_a_double_may_raise_what_requests_raises(monkeypatch, raised, expected):
+    def send(*_: Any, **__: Any) -> requests.Response:
+        raise raised
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    assert type(failure(resend("https://api.example.com"))) is expected
