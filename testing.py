@@ -4,14 +4,16 @@ In your conftest.py: `from testing import outbox_emails  # noqa: F401`. The fixt
 """
 
 from collections.abc import Iterator, Sequence
+from html import unescape
 from typing import Any
 
 import pytest
 
 import background
 from email_service import EmailService
+from extensions import email
 from message import EmailMessage
-from providers.base import Receipt
+from providers.base import Receipt, WireRequest
 
 TEST_SETTINGS: dict[str, Any] = {
     "TESTING": True,
@@ -32,19 +34,23 @@ def outbox_emails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EmailMessage
     captured: list[EmailMessage] = []
 
     def queued(_app: Any, messages: Sequence[EmailMessage]) -> None:
-        captured.extend(messages)
+        captured.extend(email.complete(message) for message in messages)
 
     def send(
-        _self: EmailService,
+        service: EmailService,
         message: EmailMessage,
         provider: str | None = None,
         key: str | None = None,
     ) -> Receipt:
-        captured.append(message)
+        captured.append(service.complete(message))
         return Receipt(provider="test", message_id=key or message.id, status=200)
+
+    def post(_self: EmailService, name: str, _request: WireRequest) -> Receipt:
+        return Receipt(provider=name, message_id="test", status=200)
 
     monkeypatch.setattr(background, "wake", lambda _ids: None)
     monkeypatch.setattr(EmailService, "send", send)
+    monkeypatch.setattr(EmailService, "post", post)  # for a test that calls `outbox.deliver`
     with background.emails_queued.connected_to(queued):
         yield captured
 
@@ -58,8 +64,9 @@ def assert_email_sent(
 ) -> EmailMessage:
     """The one email in `sent` that matches; fails, listing what was sent, if it is not just one.
 
-    `to` is a whole address; `subject` and `contains` are parts of the subject, and of the text
-    and HTML alike.
+    `to` is a whole address; `subject` is a part of the subject. `contains` is a part of the text
+    and of the HTML alike, where there are both, as it is read: line breaks and entities (`&amp;`)
+    make no difference.
     """
     found = [each for each in sent if _matches(each, to, subject, contains)]
     if len(found) != 1:
@@ -82,5 +89,14 @@ def _matches(
     return (
         (to is None or to.lower() in {address.email.lower() for address in message.recipients})
         and (subject is None or subject in message.subject)
-        and (contains is None or (contains in message.text and contains in message.html))
+        and (contains is None or _one_line(contains) in _one_line(message.text))
+        and (
+            contains is None
+            or not message.html
+            or _one_line(contains) in _one_line(unescape(message.html))
+        )
     )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -13,7 +13,7 @@ import outbox
 from background import send_in_background
 from blueprints.errors import ApiError
 from blueprints.forms import WelcomeForm, text
-from blueprints.limits import send_limit
+from blueprints.limits import guess_limit, send_limit
 from extensions import db
 from models import iso
 from security import bearer_token_matches
@@ -24,6 +24,7 @@ MAX_KEY = 200  # characters of an Idempotency-Key
 
 
 @blueprint.before_request
+@guess_limit
 def require_token() -> None:
     """Demand API_TOKEN; without one the API is open in debug and closed in production."""
     if not current_app.config["API_TOKEN"]:

@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError
 
 import outbox
 from extensions import db, email, limiter
@@ -56,7 +56,7 @@ def _database() -> str:
     try:
         with db.engine.connect() as connection:
             revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except (OperationalError, ProgrammingError) as error:
+    except DatabaseError as error:
         if "alembic_version" in str(error.orig):
             return "has no tables; run: flask db upgrade"
         return "cannot be reached; check DATABASE_URL"

@@ -1,10 +1,11 @@
 """What this app sent, from web and workers alike. Registered in debug only."""
 
+import io
 import re
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, jsonify, render_template, request, url_for
+from flask import Blueprint, abort, jsonify, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 import outbox
@@ -60,9 +61,11 @@ def attachment(email_id: UUID, index: int) -> ResponseReturnValue:
         abort(404)
     file = files[index]
     inline = bool(file.content_id) and file.content_type.startswith("image/")
-    response = Response(file.content, mimetype=file.content_type)
-    response.headers.set(
-        "Content-Disposition", "inline" if inline else "attachment", filename=file.filename
+    response = send_file(
+        io.BytesIO(file.content),
+        mimetype=file.content_type,
+        as_attachment=not inline,
+        download_name=file.filename,
     )
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response

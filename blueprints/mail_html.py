@@ -8,10 +8,11 @@ POLICY = (
     "default-src 'none'; img-src https: data: 'self'; style-src 'unsafe-inline'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
+BASE = '<base target="_blank">'
 
 
 def mail_html(html: str) -> Response:
     """The body as sent, with links that open in a new tab rather than inside the frame."""
-    with_base, found = re.subn(r"(<head[^>]*>)", r'\1<base target="_blank">', html, count=1)
-    body = with_base if found else f'<base target="_blank">{html}'
+    body, found = re.subn(r"(?i)(<head(\s[^>]*)?>)", rf"\1{BASE}", html, count=1)
+    body = body if found else BASE + html
     return Response(body, mimetype="text/html", headers={"Content-Security-Policy": POLICY})

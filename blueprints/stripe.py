@@ -1,6 +1,7 @@
 """Stripe's webhook: receipts and failed payments. Facts from docs.stripe.com/webhooks."""
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from signatures import verify_stripe_signature
 from webhook_inbox import EventRejected
 
 blueprint = Blueprint("stripe", __name__)
+logger = logging.getLogger(__name__)
 
 
 @blueprint.post("/api/webhooks/stripe")
@@ -30,6 +32,7 @@ def stripe_webhook() -> ResponseReturnValue:
     payload = request.get_data()
     signature = request.headers.get("Stripe-Signature", "")
     if not any(verify_stripe_signature(payload, signature, secret) for secret in secrets):
+        logger.warning("webhook_signature_invalid source=stripe")
         raise ApiError(400, "Invalid signature")
     event = _event(payload)
     handler = HANDLERS.get(event["type"])
@@ -42,14 +45,11 @@ def _event(payload: bytes) -> dict[str, Any]:
     try:
         event = json.loads(payload.decode())
     except (ValueError, RecursionError):
-        raise ApiError(400, "Invalid payload") from None
-    if (
-        not isinstance(event, dict)
-        or not _is_name(event.get("id"))
-        or not _is_name(event.get("type"))
-    ):
-        raise ApiError(400, "Invalid payload")
-    return dict(event)
+        event = None
+    if isinstance(event, dict) and _is_name(event.get("id")) and _is_name(event.get("type")):
+        return event
+    logger.warning("webhook_payload_invalid source=stripe")
+    raise ApiError(400, "Invalid payload")
 
 
 def _is_name(value: Any) -> bool:

@@ -1,0 +1,215 @@
+"""Home, inbox and gallery: what a developer sees, and that production has none of it."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from background import send_in_background
+from emails.compose import all_emails
+from extensions import db
+from message import Attachment, EmailMessage, new_id
+from tests.blueprints.conftest import PRODUCTION
+from tests.conftest import MakeApp
+
+POLICY = (
+    "default-src 'none'; img-src https: data: 'self'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def send(app: Flask, **fields: Any) -> str:
+    """Send an email through the outbox; its id."""
+    basic = {"to": "ann@example.com", "subject": "Hi", "html": "<p>Hi</p>"}
+    with app.app_context():
+        email_id = send_in_background(EmailMessage(**{**basic, **fields})).id
+        db.session.commit()
+    return email_id
+
+
+def test_the_first_page_says_what_to_try_and_every_link_on_it_works(client: FlaskClient):
+    page = client.get("/").text
+    assert "curl -X POST http://127.0.0.1:5000/api/send" in page
+    links = set(re.findall(r'(?:href|src)="(/[^"#]*)"', page))
+    assert {"/signup", "/inbox", "/preview", "/contact"} <= links
+    assert {path: client.get(path, buffered=True).status_code for path in links} == dict.fromkeys(
+        links, 200
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/inbox", "/inbox.json", f"/inbox/{new_id()}", f"/inbox/{new_id()}/body", "/preview",
+     f"/inbox/{new_id()}/attachments/0", "/preview/welcome", "/preview/welcome.txt"],
+)  # fmt: skip
+def test_production_has_neither_inbox_nor_gallery(make_app: MakeApp, path: str):
+    assert make_app(**PRODUCTION).test_client().get(path).status_code == 404
+
+
+def test_production_greets_and_links_to_nothing_that_is_not_there(make_app: MakeApp):
+    client = make_app(**PRODUCTION).test_client()
+    page = client.get("/").text
+    assert "curl" not in page
+    links = set(re.findall(r'href="(/[^"#]*)"', page))
+    assert {path: client.get(path, buffered=True).status_code for path in links} == dict.fromkeys(
+        links, 200
+    )
+
+
+def test_the_inbox_lists_the_newest_first_as_page_and_as_json(client: FlaskClient, app: Flask):
+    ids = [send(app, subject=f"Number {n}", to=f"Ann <a{n}@example.com>") for n in range(3)]
+    listed = client.get("/inbox.json").get_json()["emails"]
+    assert [each["id"] for each in listed] == ids[::-1]
+    created_at = listed[0].pop("created_at")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", created_at)
+    assert listed[0] == {
+        "id": ids[2],
+        "to": "Ann <a2@example.com>",
+        "subject": "Number 2",
+        "kind": "",
+        "state": "accepted",
+        "provider": "inbox",
+        "url": f"/inbox/{ids[2]}",
+    }
+    assert re.findall(r'data-id="([^"]+)"', client.get("/inbox").text) == ids[::-1]
+
+
+SEARCHES = [
+    ("sale", {"100% Sale", "Resale_now"}),
+    ("100%", {"100% Sale"}),
+    ("%", {"100% Sale"}),
+    ("_", {"Resale_now"}),
+    ("BOB@", {"Other"}),
+    ("  other  ", {"Other"}),
+    ("\\", set()),
+    ("' OR 1=1 --", set()),
+    ("", {"100% Sale", "Resale_now", "Other"}),
+]
+
+
+@pytest.mark.parametrize(("query", "subjects"), SEARCHES)
+def test_the_inbox_finds_by_recipient_and_subject(
+    client: FlaskClient, app: Flask, query: str, subjects: set[str]
+):
+    send(app, subject="100% Sale")
+    send(app, subject="Resale_now")
+    send(app, subject="Other", to="bob@example.com")
+    found = client.get("/inbox.json", query_string={"q": query}).get_json()["emails"]
+    assert {each["subject"] for each in found} == subjects
+
+
+def test_one_email_is_shown_with_its_parts_and_escaped(client: FlaskClient, app: Flask):
+    email_id = send(
+        app,
+        to=["Ann <ann@example.com>", "bob@example.com"],
+        bcc="boss@example.com",
+        reply_to="help@example.com",
+        subject="<i>Hi</i>",
+        html="<p>Hello in HTML</p>",
+        text="Hello in <text>",
+        headers={"X-Order": "<42>"},
+        attachments=[Attachment(filename="<a>.txt", content=b"12345")],
+    )
+    page = client.get(f"/inbox/{email_id}").text
+    for word in (
+        "&lt;i&gt;Hi&lt;/i&gt;", "Hello in &lt;text&gt;", "&lt;42&gt;", "&lt;a&gt;.txt", "5 Bytes",
+        "Ann &lt;ann@example.com&gt;, bob@example.com", "boss@example.com", "help@example.com",
+        "accepted", f'src="/inbox/{email_id}/body"', 'sandbox="allow-popups',
+    ):  # fmt: skip
+        assert word in page
+    assert "<i>" not in page
+    assert client.get(f"/inbox/{email_id.upper()}").status_code == 200
+
+
+DOCUMENTS = [
+    ("<p>Hi</p>", '<base target="_blank"><p>Hi</p>'),
+    ("", '<base target="_blank">'),
+    (
+        "<!doctype html><html><head><title>x</title></head><body>",
+        '<!doctype html><html><head><base target="_blank"><title>x</title></head><body>',
+    ),
+    (
+        '<!DOCTYPE html><HTML><HEAD lang="en">\n</HEAD>',
+        '<!DOCTYPE html><HTML><HEAD lang="en"><base target="_blank">\n</HEAD>',
+    ),
+    ("<header>Hi</header>", '<base target="_blank"><header>Hi</header>'),
+]
+
+
+@pytest.mark.parametrize(("html", "shown"), DOCUMENTS)
+def test_a_body_is_shown_as_sent_in_a_sandbox_with_links_that_leave_it(
+    client: FlaskClient, app: Flask, html: str, shown: str
+):
+    answer = client.get(f"/inbox/{send(app, html=html, text='text')}/body")
+    assert answer.text == shown
+    assert answer.headers["Content-Security-Policy"] == POLICY
+    assert answer.mimetype == "text/html"
+
+
+def test_pictures_of_the_body_are_shown_and_other_files_downloaded(client: FlaskClient, app: Flask):
+    files = [
+        Attachment(filename="logo.png", content=PNG, content_type="image/png", content_id="logo"),
+        Attachment(
+            filename="2.png", content=PNG + b"2", content_type="image/png", content_id="logo2"
+        ),
+        Attachment(filename='é 中".html', content=b"<script>", content_type="text/html"),
+        Attachment(filename="x.html", content=b"<b>", content_type="text/html", content_id="page"),
+    ]
+    html = '<img src="cid:logo2"><img src="cid:logo"><img src="cid:none"> cid:'
+    email_id = send(app, html=html, attachments=files)
+    path = f"/inbox/{email_id}/attachments"
+    body = client.get(f"/inbox/{email_id}/body").text
+    assert body.endswith(f'<img src="{path}/1"><img src="{path}/0"><img src="cid:none"> cid:')
+    for index, file in enumerate(files):
+        answer = client.get(f"{path}/{index}")
+        assert (answer.data, answer.mimetype) == (file.content, file.content_type)
+        kind = "inline" if file.content_type == "image/png" else "attachment"
+        assert answer.headers["Content-Disposition"].startswith(f"{kind}; filename")
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    name = client.get(f"{path}/2").headers["Content-Disposition"]
+    assert "filename*=UTF-8''%C3%A9%20%E4%B8%AD%22.html" in name
+    for wrong in ("4", "-1", "x", "9" * 30):
+        assert client.get(f"{path}/{wrong}").status_code == 404
+
+
+@pytest.mark.parametrize("wrong", ["1", "..", "%2e%2e", "None", new_id(), "0" * 32, "feed", "'"])
+@pytest.mark.parametrize("tail", ["", "/body", "/attachments/0"])
+def test_a_wrong_id_is_404(client: FlaskClient, wrong: str, tail: str):
+    assert client.get(f"/inbox/{wrong}{tail}").status_code == 404
+
+
+def test_the_gallery_shows_every_sample_of_every_email(client: FlaskClient, app: Flask):
+    for email in all_emails().values():
+        for sample in email.samples:
+            query = {"sample": sample}
+            page = client.get("/preview", query_string={"email": email.name} | query)
+            html = client.get(f"/preview/{email.name}", query_string=query)
+            text = client.get(f"/preview/{email.name}.txt", query_string=query)
+            assert (page.status_code, html.status_code, text.status_code) == (200, 200, 200)
+            assert html.headers["Content-Security-Policy"] == POLICY
+            assert text.mimetype == "text/plain"
+            assert "<script>alert" not in page.text
+    assert client.get("/preview").status_code == 200
+
+
+NO_EMAILS = [
+    "..", "%2e%2e", "..%2f..%2fconfig", "%2fetc%2fpasswd", "base", "_base", "pages%2fhome",
+    "welcome.html", "welcome%00", "{{7*7}}", "WELCOME", "compose", "samples", "welcome%2f",
+    "__init__", "welcome.txt.txt",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_EMAILS)
+def test_a_preview_is_found_by_name_and_never_by_path(client: FlaskClient, name: str):
+    pages = [
+        client.get(f"/preview/{name}"),
+        client.get(f"/preview/{name}.txt"),
+        client.get(f"/preview?email={name}"),
+        client.get(f"/preview/welcome?sample={name}"),
+    ]
+    assert [page.status_code for page in pages] == [404] * 4
+    assert "49" not in pages[0].text

@@ -1,0 +1,92 @@
+"""Rate limits: the settings' rates, whom they count, and what a refused caller is told."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from message import new_id
+from tests.blueprints.conftest import PRODUCTION
+from tests.conftest import MakeApp
+
+GOOD = {"email": "ann@example.com", "name": "Ann"}
+
+
+def statuses(client: FlaskClient, path: str, count: int, **options: object) -> list[int]:
+    return [client.post(path, **options).status_code for _ in range(count)]
+
+
+def test_the_rates_are_those_of_the_settings(make_app: MakeApp):
+    client = make_app(
+        RATELIMIT_ENABLED=True, RATELIMIT_SEND="3/minute", RATELIMIT_FORM="2/hour"
+    ).test_client()
+    assert statuses(client, "/api/send", 4, json=GOOD) == [202] * 3 + [429]
+    assert statuses(client, "/api/send-welcome", 4, json=GOOD) == [202] * 3 + [429]
+    assert statuses(client, "/api/signup", 3, json=GOOD) == [201] * 2 + [429]
+    assert statuses(client, "/contact", 3, data={}) == [400] * 2 + [429]
+
+
+def test_the_default_rates_are_10_sends_and_5_forms_a_minute(make_app: MakeApp):
+    client = make_app(RATELIMIT_ENABLED=True).test_client()
+    assert statuses(client, "/api/send", 11, json=GOOD) == [202] * 10 + [429]
+    assert statuses(client, "/api/password-reset", 6, json=GOOD) == [202] * 5 + [429]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/signup", "/login", "/logout", "/forgot-password", "/reset-password", "/contact",
+     "/api/signup", "/api/password-reset"],
+)  # fmt: skip
+def test_a_form_is_limited_in_posts_but_not_in_looks(make_app: MakeApp, path: str):
+    client = make_app(RATELIMIT_ENABLED=True, RATELIMIT_FORM="1/hour").test_client()
+    for _ in range(3):
+        assert client.get(path).status_code != 429
+    client.post(path)
+    refused = client.post(path)
+    assert refused.status_code == 429
+    assert 3500 < int(refused.headers["Retry-After"]) < 3610
+    assert refused.is_json == path.startswith("/api/")
+    assert "too many requests" in refused.text
+
+
+def test_a_checked_token_is_counted_and_everybody_else_by_address(make_app: MakeApp):
+    client = make_app(
+        **PRODUCTION, RATELIMIT_ENABLED=True, RATELIMIT_SEND="2/minute", API_TOKEN="s3cret"
+    ).test_client()
+
+    def send(token: str, address: str) -> int:
+        return client.post(
+            "/api/send",
+            json={},
+            headers={"Authorization": f"Bearer {token}", "X-Forwarded-For": "203.0.113.9"},
+            environ_overrides={"REMOTE_ADDR": address},
+        ).status_code
+
+    assert [send("guess", "192.0.2.1") for _ in range(3)] == [401, 401, 429]
+    assert [send("guess", "192.0.2.2") for _ in range(3)] == [401, 401, 429]
+    guess = client.get(f"/api/emails/{new_id()}", environ_overrides={"REMOTE_ADDR": "192.0.2.1"})
+    assert guess.status_code == 429
+    # The holder of the token is let in from an address that has guessed, and counts everywhere.
+    holder = [send("s3cret", address) for address in ("192.0.2.1", "192.0.2.3", "192.0.2.4")]
+    assert holder == [400, 400, 429]
+
+
+@pytest.mark.parametrize(("proxies", "last"), [(0, 429), (1, 400)])
+def test_forwarded_addresses_count_only_behind_a_trusted_proxy(
+    make_app: MakeApp, proxies: int, last: int
+):
+    client = make_app(
+        RATELIMIT_ENABLED=True, RATELIMIT_FORM="1/minute", TRUSTED_PROXIES=proxies
+    ).test_client()
+    addresses = ["192.0.2.9, 203.0.113.1", "192.0.2.9, 203.0.113.2"]
+    answers = [
+        client.post("/contact", headers={"X-Forwarded-For": each}).status_code for each in addresses
+    ]
+    assert answers == [400, last]
+
+
+def test_limits_can_be_switched_off_and_spare_what_is_watched(make_app: MakeApp):
+    client = make_app(RATELIMIT_FORM="1/hour").test_client()
+    assert statuses(client, "/contact", 3, data={}) == [400] * 3
+    limited = make_app(RATELIMIT_ENABLED=True, RATELIMIT_SEND="1/hour").test_client()
+    for path in ("/healthz", "/inbox.json", "/"):
+        assert {limited.get(path).status_code for _ in range(30)} == {200}
+    assert 429 not in statuses(limited, "/api/webhooks/stripe", 30)

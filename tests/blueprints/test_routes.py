@@ -1,0 +1,57 @@
+"""What holds for all routes: which exist, which are exempt from CSRF, and that each is guarded."""
+
+from flask import Flask
+
+from extensions import csrf
+from tests.blueprints.conftest import PRODUCTION
+from tests.conftest import MakeApp
+
+ALWAYS = {
+    "GET /", "POST /api/send", "POST /api/send-welcome", "GET /api/emails/<uuid:email_id>",
+    "POST /api/signup", "GET /signup", "POST /signup", "GET /login", "POST /login", "POST /logout",
+    "GET /account", "POST /api/password-reset", "GET /forgot-password", "POST /forgot-password",
+    "GET /reset-password", "POST /reset-password", "GET /contact", "POST /contact",
+    "POST /api/webhooks/stripe", "GET /healthz", "GET /readyz", "GET /metrics",
+    "GET /static/<path:filename>",
+}  # fmt: skip
+IN_DEBUG = {
+    "GET /preview", "GET /preview/<name>", "GET /preview/<name>.txt", "GET /inbox",
+    "GET /inbox.json", "GET /inbox/<uuid:email_id>", "GET /inbox/<uuid:email_id>/body",
+    "GET /inbox/<uuid:email_id>/attachments/<int:index>",
+}  # fmt: skip
+SIGNED = {"stripe.stripe_webhook"}  # guarded by a signature instead of a rate
+
+
+def routes(app: Flask) -> set[str]:
+    return {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_the_routes_are_those_of_the_design(make_app: MakeApp):
+    assert routes(make_app()) == ALWAYS | IN_DEBUG
+    assert routes(make_app(**PRODUCTION)) == ALWAYS
+
+
+def test_exactly_the_api_is_exempt_from_csrf(app: Flask):
+    def exempt(endpoint: str) -> bool:
+        view = app.view_functions[endpoint]
+        return f"{view.__module__}.{view.__name__}" in csrf._exempt_views
+
+    rules = list(app.url_map.iter_rules())
+    found = {rule.rule for rule in rules if exempt(rule.endpoint)}
+    assert found == {rule.rule for rule in rules if rule.rule.startswith("/api/")}
+    assert csrf._exempt_blueprints == set()
+
+
+def test_every_route_that_takes_a_post_has_a_rate_limit_or_a_signature(make_app: MakeApp):
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_SEND="1/hour", RATELIMIT_FORM="1/hour")
+    rules = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or set())]
+    unlimited = {
+        rule.endpoint
+        for rule in rules
+        if [app.test_client().post(rule.rule).status_code for _ in range(2)][-1] != 429
+    }
+    assert unlimited == SIGNED
