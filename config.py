@@ -16,12 +16,13 @@ from limits import parse_many
 
 from errors import ConfigurationError, EmailSendError
 from message import Address
+from providers import HTTP_PROVIDERS
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Seconds that one request may lose to a store of rate limits that is down or silent.
 REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
-PROVIDERS = ("sequenzy", "resend", "sendgrid")
+PROVIDERS = tuple(HTTP_PROVIDERS)
 
 Parser = Callable[[str], Any]
 
@@ -160,12 +161,11 @@ SETTINGS = (
     Setting("POSTAL_ADDRESS", _text, "Your Company, 1 Example Street, 12345 Example City"),
     Setting("BILLING_URL", _url),
     Setting("EMAIL_PROVIDER", _chain, "inbox", "", required=True),
-    Setting("SEQUENZY_API_KEY", _key),
-    Setting("RESEND_API_KEY", _key),
-    Setting("SENDGRID_API_KEY", _key),
-    Setting("SEQUENZY_BASE_URL", _secure_url, "https://api.sequenzy.com/api/v1"),
-    Setting("RESEND_BASE_URL", _secure_url, "https://api.resend.com"),
-    Setting("SENDGRID_BASE_URL", _secure_url, "https://api.sendgrid.com"),
+    *(Setting(f"{name.upper()}_API_KEY", _key) for name in PROVIDERS),
+    *(
+        Setting(f"{name.upper()}_BASE_URL", _secure_url, provider.default_url)
+        for name, provider in HTTP_PROVIDERS.items()
+    ),
     Setting("EMAIL_DELIVERY", _one_of("thread", "celery", "sync"), "thread"),
     Setting("EMAIL_THREADS", _number(1, 256), "8"),
     Setting("EMAIL_TIMEOUT", _number(1, 300, float), "15"),

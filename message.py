@@ -24,7 +24,7 @@ MAX_RECIPIENTS = 1000  # SendGrid's limit over to, cc and bcc; the others take l
 MAX_SUBJECT = 998  # one header line, RFC 5322 section 2.1.1
 MAX_HEADERS = 50  # Sequenzy's limit
 MAX_TOTAL_BYTES = 40 * 1024 * 1024  # Resend's limit, attachments counted as base64
-MAX_METADATA_BYTES = 10_000  # SendGrid's limit for custom_args
+MAX_METADATA_BYTES = 9_900  # SendGrid takes 10,000 of custom_args, and our id is one of them
 
 Category = Literal["transactional", "marketing"]
 UnknownPolicy = Literal["hold", "resend"]

@@ -1,17 +1,20 @@
-"""Providers by name. Adding one is a mapping file beside these, and its line here."""
+"""Providers by name, found by looking: a new one is one file beside these."""
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
 from providers.base import Provider
 from providers.http import HttpProvider
 from providers.inbox import Inbox
-from providers.resend import Resend
-from providers.sendgrid import SendGrid
-from providers.sequenzy import Sequenzy
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
 
 HTTP_PROVIDERS: dict[str, type[HttpProvider]] = {
-    provider.name: provider for provider in (Sequenzy, Resend, SendGrid)
+    provider.name: provider
+    for provider in sorted(HttpProvider.__subclasses__(), key=lambda each: each.name)
 }
 
 

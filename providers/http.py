@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 from attrs import frozen
@@ -47,8 +47,11 @@ class HttpProvider(Provider):
     """A provider behind an HTTP API with a bearer key.
 
     `timeout` (seconds) bounds the whole call, a dripping answer included; `threads` sizes the
-    connection pool, so that each sending thread keeps its connection.
+    connection pool, so that each sending thread keeps its connection. The settings
+    `<NAME>_API_KEY` and `<NAME>_BASE_URL` exist by the subclass's `name` and `default_url`.
     """
+
+    default_url: ClassVar[str]
 
     def __init__(self, api_key: str, base_url: str, *, timeout: float = 15, threads: int = 8):
         self.base_url = base_url.rstrip("/")

@@ -22,6 +22,7 @@ class Resend(HttpProvider):
     """Every field has a place; tags and metadata travel as Resend's name-value tags."""
 
     name = "resend"
+    default_url = "https://api.resend.com"
     capabilities = Capabilities(
         max_recipients=50,
         max_reply_to=50,

@@ -13,6 +13,7 @@ class SendGrid(HttpProvider):
     """Our id travels in `custom_args`: its events are the only way to learn an unknown outcome."""
 
     name = "sendgrid"
+    default_url = "https://api.sendgrid.com"
     capabilities = Capabilities(
         max_recipients=1000,
         max_reply_to=1000,

@@ -14,6 +14,7 @@ class Sequenzy(HttpProvider):
     """Sends bare recipient addresses and HTML; there is no text part, tag or metadata to send."""
 
     name = "sequenzy"
+    default_url = "https://api.sequenzy.com/api/v1"
     capabilities = Capabilities(
         max_recipients=50,
         max_reply_to=1,
