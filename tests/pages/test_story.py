@@ -1,0 +1,190 @@
+"""What a visitor does, from end to end: sign up, read, forget the password, write to us."""
+
+import re
+
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+
+from tests.pages.conftest import watched_context
+
+OLD_PASSWORD = "the first password"
+NEW_PASSWORD = "another password"
+
+
+def fill(page: Page, **values: str) -> None:
+    for label, value in values.items():
+        page.get_by_label(label.replace("_", " "), exact=True).fill(value)
+
+
+def sign_up(page: Page, email: str, name: str = "Ann") -> None:
+    page.goto("/signup")
+    fill(page, Name=name, Email=email, Password=OLD_PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
+
+
+def log_in(page: Page, email: str, password: str) -> None:
+    page.goto("/login")
+    fill(page, Email=email, Password=password)
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+
+
+def ask_for_a_reset_link(page: Page, email: str) -> None:
+    page.goto("/login")
+    page.get_by_role("link", name="Forgot your password?").click()
+    fill(page, Email=email)
+    page.get_by_role("button", name="Send the link").click()
+
+
+def open_email(page: Page, to: str, subject: str) -> FrameLocator:
+    """Open an email from the inbox; the frame with its HTML."""
+    page.goto("/inbox")
+    page.get_by_role("listitem").filter(has_text=to).get_by_role("link", name=subject).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(subject)
+    return page.frame_locator("iframe")
+
+
+def follow(context: BrowserContext, frame: FrameLocator, button: str) -> Page:
+    """Click a button of an email, which opens a tab of its own."""
+    with context.expect_page() as opened:
+        frame.get_by_role("link", name=button).click()
+    opened.value.wait_for_load_state()
+    return opened.value
+
+
+def test_the_welcome_email_appears_in_the_inbox_by_itself_and_its_button_leads_to_the_login(
+    context: BrowserContext, url: str
+):
+    inbox, page = context.new_page(), context.new_page()
+    inbox.goto("/inbox")
+    inbox.evaluate("window.neverReloaded = true")
+    sign_up(page, "ann@example.com")
+    expect(page.get_by_role("status")).to_contain_text("Account created")
+    row = inbox.get_by_role("listitem").filter(has_text="ann@example.com")
+    expect(row).to_contain_text("Welcome, Ann")
+    expect(row.locator(".badge")).to_have_text("accepted")
+    assert inbox.evaluate("window.neverReloaded")
+
+    inbox.bring_to_front()
+    row.get_by_role("link").click()
+    frame = inbox.frame_locator("iframe")
+    expect(frame.get_by_role("heading", level=1)).to_contain_text("Ann")
+    login = follow(context, frame, "Log in")
+    assert login.url == f"{url}/login"
+    fill(login, Email="ann@example.com", Password=OLD_PASSWORD)
+    login.get_by_role("main").get_by_role("button", name="Log in").click()
+    expect(login.get_by_role("main")).to_contain_text("ann@example.com")
+
+
+def test_a_forgotten_password_is_replaced_through_the_emailed_link_which_works_once(
+    context: BrowserContext,
+):
+    page = context.new_page()
+    sign_up(page, "bob@example.com", "Bob")
+    ask_for_a_reset_link(page, "bob@example.com")
+    expect(page.get_by_role("status")).to_contain_text("a link is on its way")
+    frame = open_email(page, "bob@example.com", "Reset your password")
+    reset = follow(context, frame, "Choose a new password")
+    link = reset.url
+    fill(reset, Password=NEW_PASSWORD)
+    reset.get_by_role("button", name="Save the password").click()
+    expect(reset.get_by_role("status")).to_contain_text("Your password is changed")
+    reset.close()
+
+    log_in(page, "bob@example.com", OLD_PASSWORD)
+    expect(page.get_by_role("alert")).to_have_text("Email or password is wrong.")
+    log_in(page, "bob@example.com", NEW_PASSWORD)
+    expect(page).to_have_url(re.compile("/account$"))
+    expect(page.get_by_role("main")).to_contain_text("Bob")
+    page.get_by_role("main").get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("status")).to_have_text("You are logged out.")
+    page.goto("/account")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
+
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link no longer works")
+    page.get_by_role("link", name="Ask for a new link").click()
+    expect(page).to_have_url(re.compile("/forgot-password$"))
+
+
+def test_a_wrong_password_shows_an_error_and_keeps_the_address_but_not_the_password(page: Page):
+    log_in(page, "nobody@example.com", "a wrong password")
+    expect(page.get_by_role("alert")).to_have_text("Email or password is wrong.")
+    expect(page.get_by_label("Email")).to_have_value("nobody@example.com")
+    expect(page.get_by_label("Password")).to_have_value("")
+
+
+def test_an_empty_contact_message_is_held_back_and_a_blank_one_keeps_what_was_typed(page: Page):
+    page.goto("/contact")
+    fill(page, Your_name="Cem", Email="cem@example.com")
+    send = page.get_by_role("button", name="Send message")
+    send.click()
+    expect(page.get_by_label("Message")).to_be_focused()  # the browser's own check, no request
+    page.get_by_label("Message").fill("  \n ")
+    send.click()
+    expect(page.get_by_role("alert").first).to_have_text("All fields are required.")
+    expect(page.get_by_label("Your name")).to_have_value("Cem")
+    expect(page.get_by_label("Email")).to_have_value("cem@example.com")
+    expect(page.get_by_label("Message")).to_have_accessible_description("Write a message.")
+
+
+def test_a_contact_message_arrives_once_with_its_line_breaks_even_after_a_reload(page: Page):
+    page.goto("/contact")
+    fill(page, Your_name="Dora", Email="dora@example.com", Message="First line\nSecond <b>line</b>")
+    page.get_by_role("button", name="Send message").click()
+    expect(page.get_by_role("status")).to_have_text("Message sent! We'll get back to you soon.")
+    page.reload()
+    expect(page.get_by_role("status")).to_have_count(0)
+    expect(page.get_by_label("Message")).to_have_value("")
+
+    page.goto("/inbox?q=Dora")
+    expect(page.get_by_role("listitem").filter(has_text="New message from Dora")).to_have_count(1)
+    frame = open_email(page, "owner@example.com", "New message from Dora")
+    expect(frame.locator("td.panel")).to_be_visible()
+    assert frame.locator("td.panel").inner_text() == "First line\nSecond <b>line</b>"
+
+
+def test_the_inbox_shows_hostile_text_as_text(context: BrowserContext):
+    hostile = "<img src=x onerror=alert(1)>"
+    inbox, page = context.new_page(), context.new_page()
+    inbox.goto("/inbox")
+    sign_up(page, "eve@example.com", hostile)
+    row = inbox.get_by_role("listitem").filter(has_text="eve@example.com")
+    expect(row).to_contain_text(hostile)
+    inbox.bring_to_front()
+    row.get_by_role("link").click()
+    expect(inbox.get_by_role("heading", level=1)).to_contain_text(hostile)
+    expect(inbox.frame_locator("iframe").get_by_role("heading", level=1)).to_contain_text(hostile)
+
+
+def test_typing_in_the_search_box_filters_the_inbox(page: Page):
+    for email in ("finn@example.com", "gina@example.com"):
+        sign_up(page, email)
+    page.goto("/inbox")
+    rows = page.locator("#mails li")
+    page.get_by_role("searchbox").press_sequentially("gina@")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("gina@example.com")
+    page.get_by_role("searchbox").fill("nobody at all")
+    expect(page.get_by_role("heading", name="No email matches")).to_be_visible()
+    page.get_by_role("searchbox").fill("")
+    expect(rows.filter(has_text="finn@example.com")).to_be_visible()
+
+
+def test_without_javascript_people_sign_up_search_the_inbox_and_read_all_parts(
+    browser: Browser, url: str
+):
+    with watched_context(browser, base_url=url, java_script_enabled=False) as context:
+        read_without_javascript(context.new_page())
+
+
+def read_without_javascript(page: Page) -> None:
+    sign_up(page, "hana@example.com", "Hana")
+    page.goto("/inbox")
+    page.get_by_role("searchbox").fill("hana@")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#mails li")).to_have_count(1)
+    page.get_by_role("link", name="Welcome, Hana").click()
+    for part, words in (("Text", "Hana"), ("Headers", "hana@example.com")):
+        page.get_by_text(part, exact=True).click()
+        expect(page.get_by_role("region", name=part)).to_contain_text(words)
+        expect(page.get_by_role("region", name="HTML")).to_be_hidden()
