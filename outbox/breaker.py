@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from attrs import frozen
+from flask import current_app
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -15,9 +16,8 @@ from outbox.transactions import changed_rows
 from providers.base import Receipt
 
 THRESHOLD = 5  # provider faults in a row that open the breaker
-SHORTEST_OPEN, LONGEST_OPEN = 10.0, 60.0  # seconds; doubles with each fault after the threshold
+SHORTEST_OPEN, LONGEST_OPEN = 10.0, 60.0  # seconds; doubles with each probe that fails
 PAUSE = 60.0  # seconds after a refused key or a spent quota
-PROBE = 30.0  # seconds until another process may probe, if the first one died over it
 WORTH_WAITING = 30.0  # seconds of rate limit for which a row stays with its provider
 
 
@@ -49,12 +49,16 @@ def availability(session: Session, chain: Sequence[str], moment: datetime) -> Av
 
 
 def begin_probe(session: Session, name: str, moment: datetime) -> bool:
-    """Take the one probe of this window; False if another process was faster."""
+    """Take the one probe of this window; False if another process was faster.
+
+    A process that dies over its probe holds it for as long as two calls may take.
+    """
+    held = timedelta(seconds=2 * current_app.config["EMAIL_TIMEOUT"])
     free = or_(ProviderState.probe_until.is_(None), ProviderState.probe_until <= moment)
     statement = (
         update(ProviderState)
         .where(ProviderState.name == name, ProviderState.open_until <= moment, free)
-        .values(probe_until=moment + timedelta(seconds=PROBE))
+        .values(probe_until=moment + held)
     )
     return bool(changed_rows(session, statement))
 
@@ -91,6 +95,8 @@ def _in_words(state: ProviderState | None, moment: datetime) -> str:
 def _count_fault(session: Session, name: str, error: EmailSendError, moment: datetime) -> None:
     _insert_if_missing(session, name)
     state = session.get_one(ProviderState, name, with_for_update=True, populate_existing=True)
+    if state.open_until and not state.probe_until and not error.pauses_provider:
+        return  # a call that began before the breaker opened says nothing new
     state.failures += 1
     if error.pauses_provider:
         state.open_until = moment + timedelta(seconds=max(PAUSE, error.retry_after or 0))

@@ -31,6 +31,14 @@ def learn(*answers: EmailSendError | object, name: str = "resend") -> None:
             record(session, name, each, utc_now())  # type: ignore[arg-type]  # receipts too
 
 
+def fail_a_probe(after: float) -> None:
+    """Somebody takes the probe `after` seconds from now, and it fails."""
+    moment = utc_now() + timedelta(seconds=after)
+    with transaction() as session:
+        assert begin_probe(session, "resend", moment)
+        record(session, "resend", DOWN, moment)
+
+
 def usable(after: float = 0) -> tuple[tuple[str, ...], str | None]:
     with transaction() as session:
         found = availability(session, CHAIN, utc_now() + timedelta(seconds=after))
@@ -46,6 +54,11 @@ def test_repeated_faults_open_the_breaker_and_a_success_in_between_does_not_coun
     assert usable() == (CHAIN, None)
     learn(*[DOWN] * THRESHOLD)
     assert usable() == (("sendgrid",), None)
+
+
+def test_calls_that_began_before_it_opened_do_not_lengthen_the_wait(app: Flask):
+    learn(*[DOWN] * (THRESHOLD + 20))
+    assert usable(after=11) == (("sendgrid",), "resend")
 
 
 def test_bad_addresses_open_nothing(app: Flask):
@@ -76,9 +89,10 @@ def test_after_the_window_there_is_one_probe_among_all_processes(app: Flask):
 
 
 def test_a_probe_that_fails_doubles_the_wait_and_one_that_works_ends_it(app: Flask):
-    learn(*[DOWN] * (THRESHOLD + 1))
-    assert usable(after=11) == (("sendgrid",), None)
-    assert usable(after=21) == (("sendgrid",), "resend")
+    learn(*[DOWN] * THRESHOLD)
+    fail_a_probe(after=11)
+    assert usable(after=11 + 19) == (("sendgrid",), None)
+    assert usable(after=11 + 21) == (("sendgrid",), "resend")
     learn(yes())
     assert usable() == (CHAIN, None)
 
