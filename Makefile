@@ -5,7 +5,7 @@ PORT ?= 5000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint simulator lock setup setup-dev browser
+.PHONY: help run test lint simulator drill fuzz lock setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,6 +28,12 @@ lint: setup-dev ## format, and fix what ruff can fix
 
 simulator: setup ## a local stand-in for the providers' APIs on http://127.0.0.1:8025
 	$(BIN)/python -m simulator --port 8025
+
+drill: setup-dev ## kill every part under load and count every email, half an hour (SEED=7 EMAILS=300 KILLS=8: shorter)
+	$(BIN)/python -m drill $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))
+
+fuzz: setup-dev ## 10,000 true and forged webhook deliveries against the running app (SEED=7 to repeat a run)
+	$(BIN)/python -m tests.hostile.fuzz $(if $(SEED),--seed $(SEED))
 
 lock: setup-dev ## pin the requirements anew from requirements*.in
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate -o requirements.txt requirements.in

@@ -1,0 +1,76 @@
+"""The callers of our API: each email has a key of its own, and is repeated until it is accepted."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Self
+
+import requests
+
+CLIENTS = 8
+PAUSE = 0.1  # seconds between two tries
+REPEATED = 10  # every so many emails one is sent again, as after an answer lost on the way
+PATIENCE = 60.0  # seconds until an email that is never accepted ends the run
+
+
+class Clients:
+    """Offers `emails` emails with POST /api/send at `url`, at most `per_second` of them a second.
+
+    `accepted` maps the number of an email to the id that our API gave for it. A context manager:
+    started on entry, stopped on exit, done or not.
+    """
+
+    def __init__(self, url: str, token: str, *, emails: int, per_second: float) -> None:
+        self.accepted: dict[int, str] = {}
+        self._send_url = f"{url}/api/send"
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._emails = emails
+        self._rest = CLIENTS / per_second  # seconds between two emails of one client
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(CLIENTS, thread_name_prefix="client")
+
+    def __enter__(self) -> Self:
+        self._futures = [self._pool.submit(self._offer, number) for number in range(self._emails)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def done(self) -> bool:
+        """Whether all are accepted. Raises what ended a client."""
+        finished = [future for future in self._futures if future.done()]
+        for future in finished:
+            future.result()
+        return len(finished) == len(self._futures)
+
+    def _offer(self, number: int) -> None:
+        self._insist(number)
+        if number % REPEATED == 0:
+            self._insist(number)
+        self._stopped.wait(self._rest)
+
+    def _insist(self, number: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not (self._stopped.is_set() or self._try(number)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"email {number} was not accepted within {PATIENCE:g} s")
+            self._stopped.wait(PAUSE)
+
+    def _try(self, number: int) -> bool:
+        """One request; whether we got a yes. Raises for an answer that no repeat can mend."""
+        try:
+            answer = requests.post(
+                self._send_url,
+                json={"email": f"user{number}@drill.example.com", "name": f"User {number}"},
+                headers=self._headers | {"Idempotency-Key": f"drill-{number}"},
+                timeout=10,
+            )
+            if answer.status_code == 202:
+                self.accepted[number] = answer.json()["id"]
+                return True
+        except requests.RequestException:  # killed before, during or after
+            return False
+        if answer.status_code < 500:
+            raise RuntimeError(f"email {number} was answered {answer.status_code}: {answer.text}")
+        return False
