@@ -22,6 +22,11 @@ DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Seconds that one request may lose to a store of rate limits that is down or silent.
 REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
+# A database that is away or locked gives a clear 503 rather than a request that hangs.
+POSTGRESQL_OPTIONS = {
+    "pool_pre_ping": True,  # connections from before its restart are replaced
+    "connect_args": {"connect_timeout": 5, "options": "-c lock_timeout=10s"},
+}
 PROVIDERS = tuple(HTTP_PROVIDERS)
 
 Parser = Callable[[str], Any]
@@ -296,12 +301,17 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
         )
 
 
+def _is_sqlite(values: dict[str, Any]) -> bool:
+    return str(values["DATABASE_URL"]).startswith("sqlite")
+
+
 def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
     secure = values["APP_URL"].startswith("https://")
     host = urlsplit(values["APP_URL"]).hostname
     return {
         "DEBUG": values["FLASK_DEBUG"],
         "SQLALCHEMY_DATABASE_URI": values["DATABASE_URL"],
+        "SQLALCHEMY_ENGINE_OPTIONS": {} if _is_sqlite(values) else POSTGRESQL_OPTIONS,
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
         "RATELIMIT_STORAGE_OPTIONS": REDIS_PATIENCE if values["REDIS_URL"] else {},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(values["REDIS_URL"]),

@@ -31,6 +31,9 @@ max_requests_jitter = 100
 if Path("/dev/shm").is_dir():  # noqa: S108  a heartbeat on disk can stall a worker
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 
+# Whose forwarded headers count is TRUSTED_PROXIES' business alone; gunicorn would trust loopback.
+forwarded_allow_ips = ""
+
 accesslog = "-"
 # The path without its query: a reset token is a key.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'

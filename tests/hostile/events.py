@@ -1,0 +1,48 @@
+"""Stripe's events as bytes, and posting them signed."""
+
+import itertools
+import json
+import time
+from typing import Any
+
+from tests.hostile.site import SECRETS, Site
+from tests.hostile.stripe_headers import sign
+from tests.hostile.wire import Answer, Header
+
+WEBHOOK = "/api/webhooks/stripe"
+_numbers = itertools.count(1)
+
+
+def new_event_id() -> str:
+    return f"evt_hostile_{next(_numbers)}"
+
+
+def event(event_type: str = "customer.created", **more: Any) -> dict[str, Any]:
+    """An event with an id of its own. This type means nothing to the app: stored and ignored."""
+    return {"id": new_event_id(), "object": "event", "type": event_type, **more}
+
+
+def checkout(customer: str, **more: Any) -> dict[str, Any]:
+    """A paid checkout, which sends a receipt to `customer`; `more` replaces its parts."""
+    created = event("checkout.session.completed", created=1_760_000_000)
+    session = {
+        "id": f"cs_{created['id']}",
+        "payment_status": "paid",
+        "amount_total": 2900,
+        "currency": "usd",
+        "customer_details": {"email": customer},
+    }
+    return created | {"data": {"object": session | more}}
+
+
+def signature(body: bytes) -> Header:
+    """A true `Stripe-Signature` for `body`, made now."""
+    now = int(time.time())
+    return "Stripe-Signature", f"t={now},v1={sign(body, SECRETS[0], now)}"
+
+
+def post_event(site: Site, value: Any, *headers: Header) -> Answer:
+    """POST an event (or bytes as they are) as Stripe does."""
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    kind: tuple[Header, ...] = headers or (("Content-Type", "application/json; charset=utf-8"),)
+    return site.send("POST", WEBHOOK, [signature(body), *kind], body)
