@@ -1,7 +1,7 @@
 # `make run` and `make test` are all you need; both are safe to repeat.
 # The plain commands behind each target stand in the README.
 
-PORT ?= 5000
+PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),5000)
 PYTHON ?= python3
 BIN := .venv/bin
 

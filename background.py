@@ -143,18 +143,28 @@ def init_app(app: Flask) -> None:
     app.teardown_appcontext(_refuse_uncommitted_outside_requests)
 
 
-def start_delivery(app: Flask, *, worker: bool = False) -> None:
+def start_delivery(
+    app: Flask, *, worker: bool = False, goes_on: Callable[[], bool] = lambda: True
+) -> None:
     """Start this process's dispatcher, once. Web processes leave it to the workers under Celery.
 
-    In `sync` mode and in Celery workers it only looks after what is overdue.
+    In `sync` mode and in Celery workers it only looks after what is overdue. `goes_on` is asked
+    whether the process is still meant to take on work.
     """
     mode: str = app.config["EMAIL_DELIVERY"]
     running: Dispatcher | None = app.extensions.get("dispatcher")
     if (running and running.pid == os.getpid()) or (mode == "celery" and not worker):
         return
     overdue = 0.0 if mode == "thread" else app.config["EMAIL_SWEEP"]
-    dispatcher = app.extensions["dispatcher"] = Dispatcher(app, overdue=overdue)
+    dispatcher = app.extensions["dispatcher"] = Dispatcher(app, overdue=overdue, goes_on=goes_on)
     dispatcher.start()
+
+
+def stop_claiming(app: Flask) -> None:
+    """The process was asked to stop: take nothing new."""
+    dispatcher: Dispatcher | None = app.extensions.get("dispatcher")
+    if dispatcher:
+        dispatcher.stop_claiming()
 
 
 def stop_delivery(app: Flask) -> None:
@@ -192,7 +202,8 @@ def _refuse_uncommitted(response: Any) -> Any:
 
 
 def _refuse_uncommitted_outside_requests(error: BaseException | None) -> None:
-    if error is None and not has_request_context():
+    left = error is None or isinstance(error, SystemExit)  # `exit()` in a shell is no failure
+    if left and not has_request_context():
         _complain_about_uncommitted("command or context")
 
 

@@ -42,9 +42,12 @@ def send_test(to: str, name: str, sample: str | None, attach: tuple[Path, ...]) 
     outbox.deliver(email_id)
     db.session.expire_all()
     row = _find(email_id)
-    click.echo(f"{row.id} is {row.state} (provider {row.provider}: {row.provider_message_id})")
+    by = f" (provider {row.provider}: {row.provider_message_id})" if row.accepted_at else ""
+    click.echo(f"{row.id} is {row.state}{by}")
+    if row.state in (State.QUEUED, State.SENDING):
+        click.echo(f"{row.last_error or _waits_for(row)}; the running app delivers it later")
     if row.state != State.ACCEPTED:
-        raise click.ClickException(f"{row.last_error}; see: flask email show {row.id}")
+        raise click.ClickException(f"not accepted yet; see: flask email show {row.id}")
 
 
 @email_commands.command("list")
@@ -76,6 +79,7 @@ def show(email_id: str) -> None:
         "provider id": row.provider_message_id,
         "due": iso(row.due_at) if row.state == State.QUEUED else None,
         "last error": row.last_error,
+        "waits for": _waits_for(row) if row.state == State.QUEUED else None,
     }
     for name, value in facts.items():
         if value is not None:
@@ -170,6 +174,14 @@ def _find(email_id: str) -> OutboxEmail:
     if row is None:
         raise click.ClickException(f"there is no email {email_id}; see: flask email list")
     return row
+
+
+def _waits_for(row: OutboxEmail) -> str:
+    states = outbox.provider_states(db.session(), email_service.chain, utc_now())
+    paused = [f"{name} is {state}" for name, state in states.items() if state != "ok"]
+    if paused:
+        return "; ".join(paused)
+    return "its time" if row.due_at > utc_now() else "a free sender"
 
 
 def _state_now(email_id: str) -> str:

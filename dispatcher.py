@@ -4,9 +4,11 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
+from sqlalchemy.exc import DatabaseError
 
 import outbox
 
@@ -17,11 +19,15 @@ class Dispatcher:
     """One thread that claims due rows, and a bounded pool that delivers them.
 
     It claims at most as many rows as the pool has free slots. With `overdue` it takes only rows
-    that somebody else should have delivered that many seconds ago.
+    that somebody else should have delivered that many seconds ago. Once `goes_on` says no, the
+    process is about to stop, and nothing more is claimed.
     """
 
-    def __init__(self, app: Flask, *, overdue: float = 0) -> None:
+    def __init__(
+        self, app: Flask, *, overdue: float = 0, goes_on: Callable[[], bool] = lambda: True
+    ) -> None:
         self.app = app
+        self._goes_on = goes_on
         self.pid = os.getpid()  # a forked child has this object, but not its threads
         self._overdue = overdue
         self._slots: int = app.config["EMAIL_THREADS"]
@@ -44,11 +50,15 @@ class Dispatcher:
             self._woken = True
             self._changed.notify()
 
-    def stop(self) -> None:
-        """Claim nothing more, finish what is in flight, and return."""
+    def stop_claiming(self) -> None:
+        """Take nothing new; what is in flight goes on."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
+
+    def stop(self) -> None:
+        """Claim nothing more, finish what is in flight, and return."""
+        self.stop_claiming()
         if self._thread.is_alive():
             self._thread.join()
         self._pool.shutdown(wait=True)
@@ -58,24 +68,29 @@ class Dispatcher:
             with self._changed:
                 self._changed.wait_for(lambda: self._woken or self._stopping, self._interval)
                 self._woken = False
-                if self._stopping:
+                if self._is_stopping():
                     return
                 free = self._slots - self._busy
             try:
                 with self.app.app_context():
                     self._work(free)
-            except Exception as error:
+            except DatabaseError as error:
                 logger.error(
-                    "the dispatcher cannot reach the outbox (%s); it looks again in %g s. "
-                    "If the tables are missing, run: flask db upgrade",
-                    type(error).__name__,
+                    "the dispatcher cannot use the database (%s); it tries again in %g s. "
+                    "If tables are missing, run: flask db upgrade",
+                    str(error.orig).partition("\n")[0],
                     self._interval,
                 )
+            except Exception:
+                logger.exception("the dispatcher failed; it tries again in %g s", self._interval)
+
+    def _is_stopping(self) -> bool:
+        return self._stopping or not self._goes_on()
 
     def _work(self, free: int) -> None:
         if time.monotonic() - self._last_sweep >= self._interval:
             outbox.sweep()
-            while outbox.deliver_suspect():
+            while not self._is_stopping() and outbox.deliver_suspect():
                 pass
             self._last_sweep = time.monotonic()
         if not free:

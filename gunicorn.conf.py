@@ -52,7 +52,8 @@ logconfig_dict = {
 
 def post_worker_init(worker: Any) -> None:
     """Start delivery in the worker, after the fork and before any traffic."""
-    background.start_delivery(worker.wsgi)
+    # gunicorn clears `alive` at TERM, long before `worker_exit`: from then on nothing is claimed.
+    background.start_delivery(worker.wsgi, goes_on=lambda: worker.alive)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

@@ -78,8 +78,8 @@ class _TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         # One event, one line: a typed newline must not forge a second one.
         line = super().formatMessage(record)
-        if record.name == "werkzeug":  # its banner has several lines, and it escapes paths itself
-            return _COLOUR.sub("", line)
+        if record.name == "werkzeug":  # the development server: it stamps and escapes by itself
+            return _COLOUR.sub("", record.message)
         return _one_line(line)
 
     def formatException(self, ei: Any) -> str:

@@ -107,6 +107,10 @@ class Attempt(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
+OPEN_OUTCOMES = ("OutcomeUnknown", "worker_lost")
+"""Attempts of which nobody knows whether the provider accepted them."""
+
+
 class ProviderState(Base):
     """What every process knows about a provider; no row means that all is well."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations  # Celery is generic in its stubs only
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_shutdown
+from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 
 import background
 import outbox
@@ -39,6 +39,11 @@ def _keep_our_logging(**_: Any) -> None:
 @worker_init.connect
 def _start_sweeping(**_: Any) -> None:
     background.start_delivery(flask_app, worker=True)
+
+
+@worker_shutting_down.connect
+def _take_nothing_new(**_: Any) -> None:
+    background.stop_claiming(flask_app)
 
 
 @worker_shutdown.connect

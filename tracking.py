@@ -33,9 +33,10 @@ def apply(session: Session, event: TrackingEvent) -> OutboxEmail | None:
             session, email.id, State.UNKNOWN, State.ACCEPTED, accepted_at=event.at, bound=False,
             provider=event.provider, provider_message_id=message_id, last_error=None,
         )  # fmt: skip
-    if event.type in RANK:
-        email.delivery_status = _further(email.delivery_status, event.type)
-    else:
+    # Any event proves that the provider has the email, which is what `queued` means there.
+    reached = event.type if event.type in RANK else EventType.QUEUED
+    email.delivery_status = _further(email.delivery_status, reached)
+    if event.type not in RANK:
         email.marks = sorted({*email.marks, str(event.type)})
     session.flush()
     session.refresh(email)

@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from errors import InvalidMessage
 from extensions import db
+from log_setup import mask
 from message import new_id
 from models import ReceivedEvent, utc_now
 
@@ -72,6 +73,7 @@ def _apply(row_id: str, effect: Callable[[], None]) -> Outcome:
         with db.session.begin_nested():
             effect()
     except (EventRejected, InvalidMessage) as error:
+        logger.warning("webhook rejected event=%s: %s", row_id, mask(str(error)))
         stored = db.session.get_one(ReceivedEvent, row_id)
         stored.outcome, stored.error = Outcome.REJECTED, str(error)
         return Outcome.REJECTED

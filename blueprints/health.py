@@ -64,7 +64,7 @@ def _database() -> str:
 
 
 def _outbox() -> str:
-    age = outbox.oldest_due_age()
+    age = outbox.oldest_due_age(callable_only=True)
     if age <= LATE:
         return "ok"
     return f"the oldest due email has waited {age:.0f} s; check the workers"

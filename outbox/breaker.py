@@ -1,5 +1,6 @@
 """Which providers may be called now. The state is a row, so that all processes share it."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -15,6 +16,8 @@ from models import ProviderState, iso
 from outbox.transactions import changed_rows
 from providers.base import Receipt
 
+logger = logging.getLogger(__name__)
+
 THRESHOLD = 5  # provider faults in a row that open the breaker
 SHORTEST_OPEN, LONGEST_OPEN = 10.0, 60.0  # seconds; doubles with each probe that fails
 PAUSE = 60.0  # seconds after a refused key or a spent quota
@@ -27,6 +30,11 @@ class Availability:
 
     usable: tuple[str, ...]
     probe: str | None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anybody to call."""
+        return bool(self.usable or self.probe)
 
 
 def availability(session: Session, chain: Sequence[str], moment: datetime) -> Availability:
@@ -105,6 +113,8 @@ def _count_fault(session: Session, name: str, error: EmailSendError, moment: dat
         state.open_until = moment + timedelta(seconds=min(LONGEST_OPEN, doubled))
     state.probe_until = None
     state.reason = _words(error)
+    if state.open_until:
+        logger.warning("provider %s is left alone: %s", name, _in_words(state, moment))
 
 
 def _close(session: Session, name: str) -> None:

@@ -51,7 +51,7 @@ def claim(
     with transaction() as session:
         moment = now(session)
         callable_now = availability(session, email_service.chain, moment)
-        if not callable_now.usable and not callable_now.probe:
+        if not callable_now.any:
             return []
         due = and_(
             OutboxEmail.state == State.QUEUED,
@@ -68,14 +68,17 @@ def claim(
 
 
 def suspect_is_due() -> bool:
-    """Whether a row with which a worker died waits to be delivered alone."""
+    """Whether a row with which a worker died waits, and may be delivered alone now."""
     with transaction() as session:
+        moment = now(session)
+        callable_now = availability(session, email_service.chain, moment)
         due = select(OutboxEmail.id).where(
             OutboxEmail.state == State.QUEUED,
             OutboxEmail.suspect,
-            OutboxEmail.due_at <= now(session),
+            OutboxEmail.due_at <= moment,
+            _may_go_out_through(callable_now),
         )
-        return session.scalar(due.limit(1)) is not None
+        return callable_now.any and session.scalar(due.limit(1)) is not None
 
 
 def release(claimed: Claimed) -> None:

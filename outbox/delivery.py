@@ -2,18 +2,20 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from errors import EmailSendError, OutcomeUnknown
 from extensions import email as email_service
 from log_setup import email_line, mask
-from models import Attempt, OutboxEmail, State
+from models import OPEN_OUTCOMES, Attempt, OutboxEmail, State
 from outbox.breaker import record
 from outbox.claim import Claimed, claim, suspect_is_due
 from outbox.frozen import thaw
@@ -25,7 +27,7 @@ from providers.base import Receipt, WireRequest
 
 logger = logging.getLogger(__name__)
 
-OPEN_OUTCOMES = ("OutcomeUnknown", "worker_lost")
+RECORD_PAUSES = (0.2, 1.0, 2.0)  # seconds between tries to record an outcome
 
 gate = Gate()
 
@@ -72,6 +74,8 @@ def _deliver_one(claimed: Claimed) -> None:
         message = thaw(claimed.stored)
         request = email_service.build(provider, message, claimed.id)
     except Exception as error:
+        if not isinstance(error, EmailSendError):
+            logger.exception("email %s: it could not be built for %s", claimed.id, provider)
         return _finish(claimed, provider, None, error)
     attempt = _begin_call(claimed, provider, request)
     if attempt is None:
@@ -82,7 +86,8 @@ def _deliver_one(claimed: Claimed) -> None:
         answer = error
     except Exception as error:
         logger.exception("email %s: calling %s broke", claimed.id, provider)
-        answer = OutcomeUnknown(f"{type(error).__name__} while calling {provider}", retryable=False)
+        keyed = email_service.provider(provider).capabilities.idempotency_window > 0
+        answer = OutcomeUnknown(f"{type(error).__name__} while calling {provider}", retryable=keyed)
     return _finish(claimed, provider, attempt, answer)
 
 
@@ -138,6 +143,21 @@ def _repeats_safely(session: Session, claimed: Claimed, wire_hash: str, moment: 
 def _finish(
     claimed: Claimed, provider: str, attempt_id: str | None, answer: Receipt | Exception
 ) -> None:
+    """Record the outcome; a database that is away for a moment does not cost a known answer."""
+    for pause in (*RECORD_PAUSES, None):
+        try:
+            return _record(claimed, provider, attempt_id, answer)
+        except OperationalError:
+            if pause is None:
+                logger.error("email %s: not recorded: %s", claimed.id, mask(str(answer)))
+                raise
+            time.sleep(pause)
+    return None
+
+
+def _record(
+    claimed: Claimed, provider: str, attempt_id: str | None, answer: Receipt | Exception
+) -> None:
     with transaction() as session:
         moment = now(session)
         record(session, provider, answer, moment)
@@ -151,9 +171,18 @@ def _finish(
             session, claimed.id, State.SENDING, outcome.state, token=claimed.token,
             **outcome.values(moment),
         )  # fmt: skip
-    if not held:
-        logger.warning("email %s: the lease was lost during the call", claimed.id)
-    _log(claimed, provider, outcome)
+        if not held and outcome.state is State.ACCEPTED:
+            # The lease was lost, but a late yes still answers what nobody knew.
+            values = outcome.values(moment)
+            held = move(session, claimed.id, State.UNKNOWN, State.ACCEPTED, **values)
+    if held:
+        _log(claimed, provider, outcome)
+    else:
+        logger.warning(
+            "email %s: the lease was lost during the call, which ended as %s",
+            claimed.id,
+            outcome.state,
+        )
 
 
 def _end_attempt(

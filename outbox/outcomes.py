@@ -6,9 +6,10 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from errors import EmailSendError, OutcomeUnknown
+from errors import EmailSendError, OutcomeUnknown, RateLimited
 from log_setup import mask
 from models import State
+from outbox.breaker import WORTH_WAITING
 from providers.base import Receipt
 from retry import backoff
 
@@ -92,7 +93,7 @@ def _after_error(failed: Outcome, error: EmailSendError, chain: Sequence[str]) -
     following = _after(failed.provider, chain)
     uncounted = failed.attempts - 1
     stay = failed.provider if failed.bound else None
-    if error.failover_safe and following:
+    if following and (error.failover_safe or _is_long_wait(error)):
         return evolve(failed, state=State.QUEUED, attempts=uncounted, provider=following)
     if not error.costs_attempt:
         # A refused key or a spent quota pauses the provider; the row itself need not wait longer.
@@ -101,7 +102,13 @@ def _after_error(failed: Outcome, error: EmailSendError, chain: Sequence[str]) -
     if error.retryable and failed.attempts < MAX_ATTEMPTS:
         wait = max(backoff(failed.attempts), error.retry_after or 0)
         return evolve(failed, state=State.QUEUED, provider=stay, wait=wait)
-    return evolve(failed, state=State.UNKNOWN) if isinstance(error, OutcomeUnknown) else failed
+    # Attempts are spent. A row that may have been accepted earlier has not failed for certain.
+    open_question = isinstance(error, OutcomeUnknown) or (failed.bound and error.retryable)
+    return evolve(failed, state=State.UNKNOWN) if open_question else failed
+
+
+def _is_long_wait(error: EmailSendError) -> bool:
+    return isinstance(error, RateLimited) and (error.retry_after or 0) > WORTH_WAITING
 
 
 def _after(provider: str | None, chain: Sequence[str]) -> str | None:

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, updat
 from sqlalchemy.orm import Session
 
 from extensions import email as email_service
-from models import Attempt, OutboxEmail, State
+from models import OPEN_OUTCOMES, Attempt, OutboxEmail, State
+from outbox.breaker import availability
 from outbox.states import check_move
 from outbox.transactions import changed_rows, now, transaction
 
@@ -32,10 +33,15 @@ def sweep() -> int:
     return lost + late + resent
 
 
-def oldest_due_age() -> float:
-    """How many seconds the longest waiting due row has been due; 0 if none is."""
+def oldest_due_age(*, callable_only: bool = False) -> float:
+    """How many seconds the longest waiting due row has been due; 0 if none is.
+
+    With `callable_only` also 0 while no provider may be called: then the rows wait for that.
+    """
     with transaction() as session:
         moment = now(session)
+        if callable_only and not availability(session, email_service.chain, moment).any:
+            return 0.0
         oldest = session.scalar(
             select(func.min(OutboxEmail.due_at)).where(OutboxEmail.state == State.QUEUED)
         )
@@ -44,7 +50,7 @@ def oldest_due_age() -> float:
 
 def _end_lost_leases(session: Session, moment: datetime) -> int:
     """A worker died: repeat where that is safe, else say that nobody knows."""
-    for target in (State.QUEUED, State.UNKNOWN, State.FAILED):
+    for target in (State.ACCEPTED, State.QUEUED, State.UNKNOWN, State.FAILED):
         check_move(State.SENDING, target)
     lost = and_(OutboxEmail.state == State.SENDING, OutboxEmail.lease_until < moment)
     session.execute(
@@ -56,6 +62,7 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
         .values(ended_at=moment, outcome="worker_lost", error="the process died during the call")
     )
     called = OutboxEmail.calling_since.is_not(None)
+    reported = OutboxEmail.delivery_status.is_not(None)  # an event came: the provider has it
     unsafe = and_(called, not_(_honours_keys()))
     # A suspect row is claimed alone, so its death counts against it.
     crashes = OutboxEmail.crashes + case((OutboxEmail.suspect, 1), else_=0)
@@ -65,9 +72,13 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
         .where(lost)
         .values(
             state=case(
-                (unsafe, State.UNKNOWN), (crashes >= MAX_CRASHES, State.FAILED), else_=State.QUEUED
+                (reported, State.ACCEPTED),
+                (unsafe, State.UNKNOWN),
+                (crashes >= MAX_CRASHES, State.FAILED),
+                else_=State.QUEUED,
             ),
-            unknown_since=case((unsafe, moment)),
+            accepted_at=case((reported, moment)),
+            unknown_since=case((and_(unsafe, not_(reported)), moment)),
             due_at=moment,
             bound=or_(OutboxEmail.bound, called),
             crashes=crashes,
@@ -94,7 +105,13 @@ def _expire(session: Session, moment: datetime) -> int:
 
 
 def _resend_unknown(session: Session, moment: datetime) -> int:
+    """Once per email: a policy may risk a second copy, not a third."""
     check_move(State.UNKNOWN, State.QUEUED)
+    lost_answers = (
+        select(func.count())
+        .where(Attempt.email_id == OutboxEmail.id, Attempt.outcome.in_(OPEN_OUTCOMES))
+        .scalar_subquery()
+    )
     wait = timedelta(seconds=current_app.config["EMAIL_UNKNOWN_WAIT"])
     return changed_rows(
         session,
@@ -103,6 +120,7 @@ def _resend_unknown(session: Session, moment: datetime) -> int:
             OutboxEmail.state == State.UNKNOWN,
             OutboxEmail.if_unknown == "resend",
             OutboxEmail.unknown_since <= moment - wait,
+            lost_answers < 2,
         )
         .values(state=State.QUEUED, due_at=moment, unknown_since=None, bound=False),
     )

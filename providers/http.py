@@ -115,7 +115,13 @@ class HttpProvider(Provider):
         return OutcomeUnknown(text, status, retryable=keyed, provider=self.name)
 
     def _exchange(self, request: WireRequest) -> Answer:
-        with Exchange(self.timeout) as exchange:
+        try:
+            exchange = Exchange(self.timeout).begin()
+        except RuntimeError as error:  # no thread to be had for the watch: nothing was sent
+            raise ProviderUnavailable(
+                f"{self.name} was not called: {error}", provider=self.name
+            ) from error
+        with exchange:
             try:
                 response = self._session.post(
                     self.base_url + request.path,

@@ -65,9 +65,13 @@ class Exchange:
         self._watch = threading.Timer(seconds, self._expire)
         self._watch.daemon = True
 
+    def begin(self) -> Self:
+        """Start the watch. Raises `RuntimeError` if the machine has no thread left for it."""
+        self._watch.start()
+        return self
+
     def __enter__(self) -> Self:
         _current.exchange = self
-        self._watch.start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -22,7 +22,11 @@ def main() -> None:
     )
     ledger = Ledger(options.log, durable=options.fsync, honour_keys=options.keys)
     application = Application(ledger, Misbehaviour(mix))
-    with Server(options.host, options.port, application) as server:
+    try:
+        listening = Server(options.host, options.port, application)
+    except OSError as error:
+        sys.exit(f"cannot listen on {options.host}:{options.port}: {error.strerror}")
+    with listening as server:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
         host, port = server.server_address[:2]

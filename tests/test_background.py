@@ -10,6 +10,7 @@ from flask import Flask
 
 import background
 import emails
+import outbox
 from background import send_in_background
 from celery_app import WakePublisher
 from extensions import db
@@ -166,3 +167,17 @@ def test_publishing_starts_again_after_the_pause(monkeypatch: pytest.MonkeyPatch
 
 def test_emails_compose_outside_a_request_too(context: Flask):
     assert "Ann" in emails.welcome(to="ann@example.com", name="Ann").html
+
+
+def test_a_process_that_is_about_to_stop_claims_nothing_more(make_app: MakeApp):
+    app = make_app(EMAIL_DELIVERY="thread", EMAIL_SWEEP="0.1")
+    with app.app_context():
+        email_id = send_in_background(hello()).id
+        db.session.commit()
+    background.start_delivery(app, goes_on=lambda: False)
+    dispatcher = app.extensions["dispatcher"]
+    wait_until(lambda: not dispatcher._thread.is_alive(), "the dispatcher to end")
+    with app.app_context():
+        row = outbox.find(db.session(), email_id)
+        assert row is not None
+        assert row.state == "queued"

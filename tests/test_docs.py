@@ -127,8 +127,8 @@ def test_the_email_that_the_readme_adds_can_be_composed(
 ):
     monkeypatch.setattr(emails.compose, "_emails", {})
     exec(code_block("python", "@email("), {"__name__": "emails.trials"})  # noqa: S102  the same
-    parts = re.split(r"\{# templates/(.+?) #\}\n", code_block("html", "trial-ends.txt"))[1:]
-    templates = DictLoader(dict(zip(parts[::2], parts[1::2], strict=True)))
+    files = re.split(r"(?=\{#- templates/)", code_block("html", "trial-ends.txt"))[1:]
+    templates = DictLoader({file.split()[1].removeprefix("templates/"): file for file in files})
     ours = app.jinja_env.loader
     assert ours is not None
     monkeypatch.setattr(app.jinja_env, "loader", ChoiceLoader([templates, ours]))

@@ -199,3 +199,18 @@ def test_states_are_shown_in_words(app: Flask):
     output = app.test_cli_runner().invoke(args=["email", "providers"]).output
     assert "paused until" in output
     db.session.remove()
+
+
+def test_a_paused_provider_alone_does_not_make_the_app_unready(app: Flask):
+    change(queue(), due_at=utc_now() - timedelta(hours=1))
+    assert app.test_client().get("/readyz").status_code == 503
+    for name in CHAIN:
+        learn(AuthenticationFailed("401", 401), name=name)
+    assert app.test_client().get("/readyz").status_code == 200
+
+
+def test_opening_is_logged_once_with_the_reason(app: Flask, caplog: pytest.LogCaptureFixture):
+    learn(*[DOWN] * (THRESHOLD + 3))
+    lines = [each.getMessage() for each in caplog.records if "left alone" in each.getMessage()]
+    assert len(lines) == 1
+    assert "ProviderUnavailable: down" in lines[0]

@@ -2,22 +2,25 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 import outbox
 from email_service import EmailService
-from errors import IntentConflict, OutcomeUnknown, ProviderUnavailable
+from errors import IntentConflict, OutcomeUnknown, ProviderUnavailable, RateLimited
 from message import Attachment
 from models import Attempt, State, utc_now
+from outbox import delivery
 from outbox.enqueue import enqueue
 from outbox.frozen import freeze, thaw
 from outbox.states import MOVES, IllegalMove, check_move, move
 from outbox.transactions import transaction
 from providers.base import Receipt
-from tests.outbox.rows import answer, change, in_threads, message, queue, row, yes
+from tests.outbox.rows import answer, change, in_threads, message, open_attempt, queue, row, yes
 
 
 def test_no_two_claims_ever_get_the_same_row(app: Flask):
@@ -288,3 +291,74 @@ def test_a_move_from_a_state_the_row_has_left_changes_nothing(app: Flask):
         assert not move(session, email_id, State.SENDING, State.ACCEPTED)
         assert move(session, email_id, State.QUEUED, State.CANCELLED)
     assert row(email_id).state == State.CANCELLED
+
+
+def test_a_late_yes_answers_what_was_unknown(app: Flask, monkeypatch: pytest.MonkeyPatch):
+    email_id = queue()
+    [claimed] = outbox.claim(1)
+
+    def post(_self: EmailService, _name: str, _request: object) -> Receipt:
+        change(email_id, state=State.UNKNOWN, lease_token=None)
+        return yes()
+
+    monkeypatch.setattr(EmailService, "post", post)
+    outbox.deliver_claimed([claimed])
+    assert (row(email_id).state, row(email_id).provider_message_id) == (State.ACCEPTED, "id-1")
+
+
+def test_a_database_that_is_away_for_a_moment_does_not_cost_a_known_answer(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    answer(monkeypatch, yes())
+    real, failures = delivery._record, iter([True, True, False])
+
+    def record(*args: Any) -> None:
+        if next(failures):
+            raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
+        real(*args)
+
+    monkeypatch.setattr(delivery, "_record", record)
+    monkeypatch.setattr("outbox.delivery.time.sleep", lambda _seconds: None)
+    outbox.deliver(email_id)
+    assert row(email_id).state == State.ACCEPTED
+
+
+def test_a_policy_resends_once_and_then_leaves_it_to_a_person(app: Flask):
+    email_id = queue(if_unknown="resend")
+    past = utc_now() - timedelta(seconds=601)
+    for copies, expected in ((1, State.QUEUED), (2, State.UNKNOWN)):
+        open_attempt(email_id, "sendgrid")
+        change(email_id, state=State.UNKNOWN, unknown_since=past)
+        outbox.sweep()
+        assert (copies, row(email_id).state) == (copies, expected)
+
+
+def test_an_email_that_an_event_has_confirmed_is_accepted_though_its_worker_died(app: Flask):
+    email_id = queue()
+    outbox.claim(1)
+    past = utc_now() - timedelta(seconds=1)
+    change(
+        email_id, lease_until=past, calling_since=past, provider="sendgrid",
+        delivery_status="delivered",
+    )  # fmt: skip
+    outbox.sweep()
+    assert row(email_id).state == State.ACCEPTED
+
+
+def test_an_email_told_to_wait_for_long_moves_on(app: Flask, monkeypatch: pytest.MonkeyPatch):
+    email_id = queue()
+    called = answer(monkeypatch, RateLimited("slow", 429, retry_after=3600), yes("sendgrid"))
+    outbox.deliver(email_id)
+    outbox.deliver(email_id)
+    assert called == ["resend", "sendgrid"]
+
+
+def test_spent_attempts_of_a_row_with_an_open_question_are_no_failure(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue()
+    change(email_id, attempts=19, bound=True, provider="resend")
+    answer(monkeypatch, ProviderUnavailable("down"))
+    outbox.deliver(email_id)
+    assert row(email_id).state == State.UNKNOWN
