@@ -5,7 +5,7 @@ PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),5000)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint simulator drill fuzz lock setup setup-dev browser
+.PHONY: help run test lint simulator drill faults fuzz lock setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +31,9 @@ simulator: setup ## a local stand-in for the providers' APIs on http://127.0.0.1
 
 drill: setup-dev ## kill every part under load and count every email, half an hour (SEED=7 EMAILS=300 KILLS=8: shorter)
 	$(BIN)/python -m drill $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))
+
+faults: setup-dev ## stop, freeze and poison real processes, and count every email: two minutes
+	$(BIN)/python -m pytest drill -n 0
 
 fuzz: setup-dev ## 10,000 true and forged webhook deliveries against the running app (SEED=7 to repeat a run)
 	$(BIN)/python -m tests.hostile.fuzz $(if $(SEED),--seed $(SEED))

@@ -25,7 +25,11 @@ REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry
 # A database that is away or locked gives a clear 503 rather than a request that hangs.
 POSTGRESQL_OPTIONS = {
     "pool_pre_ping": True,  # connections from before its restart are replaced
-    "connect_args": {"connect_timeout": 5, "options": "-c lock_timeout=10s"},
+    "connect_args": {
+        "connect_timeout": 5,
+        # A frozen process must not keep rows locked for longer than a lease.
+        "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    },
 }
 PROVIDERS = tuple(HTTP_PROVIDERS)
 

@@ -53,12 +53,15 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
     for target in (State.ACCEPTED, State.QUEUED, State.UNKNOWN, State.FAILED):
         check_move(State.SENDING, target)
     lost = and_(OutboxEmail.state == State.SENDING, OutboxEmail.lease_until < moment)
+    # Rows that a frozen process still has locked are left for the next sweep.
+    ids = session.scalars(
+        select(OutboxEmail.id).where(lost).with_for_update(skip_locked=True)
+    ).all()
+    if not ids:
+        return 0
     session.execute(
         update(Attempt)
-        .where(
-            Attempt.ended_at.is_(None),
-            Attempt.email_id.in_(select(OutboxEmail.id).where(lost)),
-        )
+        .where(Attempt.ended_at.is_(None), Attempt.email_id.in_(ids))
         .values(ended_at=moment, outcome="worker_lost", error="the process died during the call")
     )
     called = OutboxEmail.calling_since.is_not(None)
@@ -69,7 +72,7 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
     return changed_rows(
         session,
         update(OutboxEmail)
-        .where(lost)
+        .where(OutboxEmail.id.in_(ids), lost)
         .values(
             state=case(
                 (reported, State.ACCEPTED),

@@ -1,5 +1,6 @@
 """Providers that are left alone for a while, and what the emails do meanwhile."""
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -15,9 +16,10 @@ from errors import (
     QuotaExceeded,
     RateLimited,
 )
-from extensions import db
+from extensions import db, email
 from models import ProviderState, State, utc_now
 from outbox.breaker import THRESHOLD, availability, begin_probe, provider_states, record
+from outbox.frozen import thaw
 from outbox.transactions import transaction
 from tests.outbox.rows import answer, change, in_threads, open_attempt, queue, row, yes
 
@@ -178,7 +180,11 @@ def test_a_bound_row_is_held_once_the_provider_has_forgotten_its_key(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     email_id = queue()
-    open_attempt(email_id, "resend", started_at=utc_now() - timedelta(hours=25))
+    request = email.build("resend", thaw(row(email_id).message), email_id)
+    open_attempt(
+        email_id, "resend", started_at=utc_now() - timedelta(hours=25),
+        wire_hash=hashlib.sha256(request.body).hexdigest(),
+    )  # fmt: skip
     change(email_id, bound=True, provider="resend")
     called = answer(monkeypatch)
     outbox.deliver(email_id)
