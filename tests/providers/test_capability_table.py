@@ -8,7 +8,8 @@ from providers.base import Capabilities
 
 README = Path(__file__).parents[2] / "README.md"
 HEADING = (
-    "| provider | to, cc, bcc each | reply-to | attachments | size | idempotency key | left out |"
+    "| `EMAIL_PROVIDER` | also set | to, cc, bcc each | reply-to | attachments | size | "
+    "idempotency key | left out |"
 )
 HOUR, DAY, MEGABYTE = 3600, 24 * 3600, 1024 * 1024
 
@@ -18,6 +19,7 @@ def row(name: str, limits: Capabilities) -> str:
     window = f"{days} days" if days > 1 else f"{hours} hours"
     cells = [
         f"`{name}`",
+        f"`{name.upper()}_API_KEY`",
         f"{limits.max_recipients}",
         f"{limits.max_reply_to}",
         f"{limits.max_attachments or 'any number'}",
