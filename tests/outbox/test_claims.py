@@ -362,3 +362,12 @@ def test_spent_attempts_of_a_row_with_an_open_question_are_no_failure(
     answer(monkeypatch, ProviderUnavailable("down"))
     outbox.deliver(email_id)
     assert row(email_id).state == State.UNKNOWN
+
+
+def test_an_unknown_email_that_would_be_sent_again_does_not_wait_past_its_expiry(app: Flask):
+    late = utc_now() - timedelta(seconds=1)
+    for policy, expected in (("resend", State.EXPIRED), ("hold", State.UNKNOWN)):
+        email_id = queue(if_unknown=policy, expires_at=utc_now() + timedelta(minutes=5))
+        change(email_id, state=State.UNKNOWN, unknown_since=utc_now(), expires_at=late)
+        outbox.sweep()
+        assert row(email_id).state == expected
