@@ -126,7 +126,7 @@ def test_while_the_only_provider_is_paused_rows_wait_unclaimed(app: Flask):
     assert {row(each).attempts for each in ids} == {0}
 
 
-def test_a_thousand_emails_survive_a_bad_key_and_go_once_it_is_mended(
+def test_a_bad_key_fails_no_email_and_one_probe_finds_out_that_it_is_mended(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     app.extensions["email"] = type(app.extensions["email"])(
