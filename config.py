@@ -188,6 +188,7 @@ SETTINGS = (
     Setting("RESEND_WEBHOOK_SECRET", _list),
     Setting("SEQUENZY_WEBHOOK_SECRET", _list),
     Setting("SENDGRID_WEBHOOK_PUBLIC_KEY", _list),
+    Setting("SENDGRID_WEBHOOK_MAX_AGE", _number(60, 7 * 86400), ""),
     Setting("RATELIMIT_ENABLED", _boolean, "true"),
     Setting("RATELIMIT_SEND", _rate, "10/minute"),
     Setting("RATELIMIT_FORM", _rate, "5/minute"),

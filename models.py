@@ -45,17 +45,20 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
-class OutboxEmail(Base):
-    """One accepted email: the frozen message and all that is known of its delivery."""
+class OutboxRow(Base):
+    """One accepted piece of work for a provider, frozen, and all that is known of its delivery."""
 
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_state_due_at", "state", "due_at"),
         Index("ix_outbox_limit_key_created_at", "limit_key", "created_at"),
     )
+    __mapper_args__ = {"polymorphic_on": "task", "polymorphic_abstract": True}  # noqa: RUF012  SQLAlchemy's own attribute
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    task: Mapped[str] = mapped_column(String(16), default="email", server_default="email")
     kind: Mapped[str] = mapped_column(String(64), index=True)
+    origin: Mapped[str | None] = mapped_column(String(100))  # the view or command that asked for it
     category: Mapped[str] = mapped_column(String(16))
     recipient: Mapped[str] = mapped_column(String(320), index=True)
     subject: Mapped[str] = mapped_column(Text)
@@ -83,11 +86,25 @@ class OutboxEmail(Base):
     bound: Mapped[bool] = mapped_column(default=False)  # a call may have been accepted there
     provider_message_id: Mapped[str | None] = mapped_column(String(255), index=True)
     last_error: Mapped[str | None] = mapped_column(Text)
+    blanked_at: Mapped[datetime | None]  # since then the body is gone
 
     delivery_status: Mapped[str | None] = mapped_column(String(16))
     marks: Mapped[list[str]] = mapped_column(JSON, default=list)
 
     tries: Mapped[list["Attempt"]] = relationship(order_by="Attempt.id", viewonly=True)
+    events: Mapped[list["EmailEvent"]] = relationship(order_by="EmailEvent.at", viewonly=True)
+
+
+class OutboxEmail(OutboxRow):
+    """One accepted email."""
+
+    __mapper_args__ = {"polymorphic_identity": "email"}  # noqa: RUF012  SQLAlchemy's own attribute
+
+
+class OutboxChange(OutboxRow):
+    """One change of a subscriber; `message` holds the frozen `SubscriberChange`."""
+
+    __mapper_args__ = {"polymorphic_identity": "subscriber"}  # noqa: RUF012  SQLAlchemy's own attribute
 
 
 class Attempt(Base):
@@ -105,10 +122,27 @@ class Attempt(Base):
     http_status: Mapped[int | None]
     provider_message_id: Mapped[str | None] = mapped_column(String(255))
     error: Mapped[str | None] = mapped_column(Text)
+    decision: Mapped[str | None] = mapped_column(Text)  # what was done about it
 
 
 OPEN_OUTCOMES = ("OutcomeUnknown", "worker_lost")
 """Attempts of which nobody knows whether the provider accepted them."""
+
+
+class EmailEvent(Base):
+    """One line of an email's timeline that is no attempt: what a provider reported, what we or a
+    person decided. `recipient` and `bounce` are known of some provider events only."""
+
+    __tablename__ = "email_events"
+    __table_args__ = (Index("ix_email_events_recipient_at", "recipient", "at"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    email_id: Mapped[str] = mapped_column(ForeignKey("outbox.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    type: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(Text, default="")
+    recipient: Mapped[str | None] = mapped_column(String(320))
+    bounce: Mapped[str | None] = mapped_column(String(16))
 
 
 class ProviderState(Base):
@@ -125,7 +159,10 @@ class ProviderState(Base):
 
 
 class Suppression(Base):
-    """An address that must not be written to: at all, or with marketing."""
+    """An address that must not be written to: at all, or with marketing.
+
+    Of somebody who was forgotten `address` holds a keyed hash (`suppression.hashed`).
+    """
 
     __tablename__ = "suppressions"
     __table_args__ = (UniqueConstraint("address", "scope"),)
@@ -139,10 +176,16 @@ class Suppression(Base):
 
 
 class ReceivedEvent(Base):
-    """One webhook event, stored once together with its effect."""
+    """One webhook event, stored once together with its effect.
+
+    While its email is not known here yet, `email_id` and `provider_message_id` say which it is.
+    """
 
     __tablename__ = "received_events"
-    __table_args__ = (UniqueConstraint("source", "event_id"),)
+    __table_args__ = (
+        UniqueConstraint("source", "event_id"),
+        Index("ix_received_events_outcome_received_at", "outcome", "received_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     source: Mapped[str] = mapped_column(String(32))
@@ -151,4 +194,6 @@ class ReceivedEvent(Base):
     payload: Mapped[str] = mapped_column(Text)  # as received
     outcome: Mapped[str] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
+    email_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    provider_message_id: Mapped[str | None] = mapped_column(String(255))
     received_at: Mapped[datetime] = mapped_column(default=utc_now)

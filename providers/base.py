@@ -12,6 +12,8 @@ from attrs import field, frozen
 
 from errors import InvalidMessage, UnsupportedFeature
 from message import Attachment, EmailMessage
+from providers.webhook import Webhook
+from subscriber_changes import SubscriberChange
 
 _KEY = re.compile(r"[!-~]{1,256}")  # Resend's limit; visible ASCII, so that it fits a header
 
@@ -34,11 +36,26 @@ class Receipt:
 
 @frozen(kw_only=True)
 class WireRequest:
-    """Exactly what will be posted: the same bytes for the same message and key, always."""
+    """Exactly what will be sent: the same bytes for the same message and key, always."""
 
     path: str
-    body: bytes = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(factory=dict)
+    method: str = "POST"
+
+
+@frozen(kw_only=True)
+class Answer:
+    """What came back: the status, the headers, the text, and its JSON value if it is JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    json: Any
+
+    def get(self, key: str) -> Any:
+        """A member of a JSON object; None for anything else."""
+        return self.json.get(key) if isinstance(self.json, dict) else None
 
 
 @frozen(kw_only=True)
@@ -64,6 +81,7 @@ class Provider(ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    webhook: ClassVar[Webhook | None] = None  # what it tells us later, if it can
 
     @abstractmethod
     def build(self, message: EmailMessage, key: str) -> WireRequest:
@@ -81,6 +99,14 @@ class Provider(ABC):
     def send(self, message: EmailMessage, key: str) -> Receipt:
         """Build and post."""
         return self.post(self.build(message, key))
+
+    def check_change(self, change: SubscriberChange) -> None:
+        """Raises `UnsupportedFeature` if the provider has no such thing; calls nobody."""
+        raise UnsupportedFeature(f"{self.name} keeps no subscribers", provider=self.name)
+
+    def change_subscriber(self, change: SubscriberChange, key: str) -> Receipt:
+        """Make one change of a subscriber; a repeat does no harm. Raises `EmailSendError`s."""
+        raise UnsupportedFeature(f"{self.name} keeps no subscribers", provider=self.name)
 
     def check(self, message: EmailMessage, key: str) -> None:
         """Raise for a key no header can hold, and for what would change the email on its way."""

@@ -4,12 +4,10 @@ import json
 import re
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import requests
-from attrs import frozen
 from urllib3.exceptions import HTTPError
 
 from errors import (
@@ -19,28 +17,17 @@ from errors import (
     OutcomeUnknown,
     ProviderUnavailable,
     RateLimited,
+    UnsupportedFeature,
 )
-from providers.base import Provider, Receipt, WireRequest
+from providers.base import Answer, Provider, Receipt, WireRequest
+from providers.subscribers import Subscribers
 from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
+from subscriber_changes import SubscriberChange
 
 MAX_ANSWER = 64 * 1024  # bytes; a provider's answer is a few hundred
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds we believe a Retry-After
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no log line or column should hold
-
-
-@frozen(kw_only=True)
-class Answer:
-    """What came back: the status, the headers, the text, and its JSON value if it is JSON."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-    json: Any
-
-    def get(self, key: str) -> Any:
-        """A member of a JSON object; None for anything else."""
-        return self.json.get(key) if isinstance(self.json, dict) else None
 
 
 class HttpProvider(Provider):
@@ -52,6 +39,7 @@ class HttpProvider(Provider):
     """
 
     default_url: ClassVar[str]
+    subscribers: ClassVar[type[Subscribers] | None] = None  # its marketing side, if it has one
 
     def __init__(self, api_key: str, base_url: str, *, timeout: float = 15, threads: int = 8):
         self.base_url = base_url.rstrip("/")
@@ -76,10 +64,26 @@ class HttpProvider(Provider):
         return retry_after_seconds(answer.headers.get("Retry-After"))
 
     def post(self, request: WireRequest) -> Receipt:
+        return self.receipt(self.call(request))
+
+    def call(self, request: WireRequest) -> Answer:
+        """One call, and its 2xx answer; any other is raised as a member of the error tree."""
         answer = self._exchange(request)
         if 200 <= answer.status < 300:
-            return self.receipt(answer)
+            return answer
         raise self.error(answer)
+
+    def check_change(self, change: SubscriberChange) -> None:
+        self._subscribers(change).check(change)
+
+    def change_subscriber(self, change: SubscriberChange, key: str) -> Receipt:
+        self._subscribers(change).apply(change, key)
+        return Receipt(provider=self.name, message_id=None, status=200)
+
+    def _subscribers(self, change: SubscriberChange) -> Subscribers:
+        if self.subscribers is None:
+            raise UnsupportedFeature(f"{self.name} keeps no subscribers", provider=self.name)
+        return self.subscribers(self.name, self.call)
 
     def error(self, answer: Answer) -> EmailSendError:
         """The member of the error tree for an answer that is not a yes."""
@@ -123,7 +127,8 @@ class HttpProvider(Provider):
             ) from error
         with exchange:
             try:
-                response = self._session.post(
+                response = self._session.request(
+                    request.method,
                     self.base_url + request.path,
                     data=request.body,
                     headers={"Content-Type": "application/json", **request.headers},

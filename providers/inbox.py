@@ -6,6 +6,7 @@ from attrs import asdict
 
 from message import EmailMessage
 from providers.base import Capabilities, Provider, Receipt, WireRequest
+from subscriber_changes import SubscriberChange
 
 
 class Inbox(Provider):
@@ -29,4 +30,10 @@ class Inbox(Provider):
 
     def post(self, request: WireRequest) -> Receipt:
         key = request.headers["Idempotency-Key"]
+        return Receipt(provider=self.name, message_id=f"inbox-{key}", status=200)
+
+    def check_change(self, change: SubscriberChange) -> None:
+        """Everything is possible here."""
+
+    def change_subscriber(self, change: SubscriberChange, key: str) -> Receipt:
         return Receipt(provider=self.name, message_id=f"inbox-{key}", status=200)

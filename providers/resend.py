@@ -12,8 +12,9 @@ from errors import (
     RateLimited,
 )
 from message import Address, EmailMessage
-from providers.base import Capabilities, Receipt, WireRequest, attachment_fields
-from providers.http import Answer, HttpProvider, retry_after_seconds
+from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
+from providers.http import HttpProvider, retry_after_seconds
+from providers.resend_webhook import ResendWebhook
 
 BUSY_WAIT = 3.0  # seconds until the request that holds the same key is done
 
@@ -22,6 +23,7 @@ class Resend(HttpProvider):
     """Every field has a place; tags and metadata travel as Resend's name-value tags."""
 
     name = "resend"
+    webhook = ResendWebhook()
     default_url = "https://api.resend.com"
     capabilities = Capabilities(
         max_recipients=50,

@@ -5,14 +5,16 @@ from typing import Any
 
 from errors import EmailSendError, QuotaExceeded
 from message import Address, Attachment, EmailMessage
-from providers.base import Capabilities, Receipt, WireRequest, attachment_fields
-from providers.http import Answer, HttpProvider, seconds_until
+from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
+from providers.http import HttpProvider, seconds_until
+from providers.sendgrid_webhook import SendGridWebhook
 
 
 class SendGrid(HttpProvider):
     """Our id travels in `custom_args`: its events are the only way to learn an unknown outcome."""
 
     name = "sendgrid"
+    webhook = SendGridWebhook()
     default_url = "https://api.sendgrid.com"
     capabilities = Capabilities(
         max_recipients=1000,

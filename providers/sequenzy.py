@@ -6,14 +6,16 @@ from typing import Any
 
 from errors import EmailSendError, InvalidMessage, ProviderUnavailable
 from message import Address, EmailMessage
-from providers.base import Capabilities, Receipt, WireRequest, attachment_fields
-from providers.http import Answer, HttpProvider, seconds_until
+from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
+from providers.http import HttpProvider, seconds_until
+from providers.sequenzy_webhook import SequenzyWebhook
 
 
 class Sequenzy(HttpProvider):
     """Sends bare recipient addresses and HTML; there is no text part, tag or metadata to send."""
 
     name = "sequenzy"
+    webhook = SequenzyWebhook()
     default_url = "https://api.sequenzy.com/api/v1"
     capabilities = Capabilities(
         max_recipients=50,

@@ -20,6 +20,7 @@ LADDER = (
     "errors",
     "plain_text",
     "message",
+    "subscriber_changes",
     "events",
     "signatures",
     "retry",

@@ -1,0 +1,119 @@
+"""Resend's webhook (resend.com/docs/webhooks): one event a body, signed by Svix."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from events import BounceClass, EventType, TrackingEvent
+from providers import webhook
+from providers.webhook import Item, UnusableEvent, Webhook, member
+from signatures import verify_svix_signature
+
+EVENT_TYPES = {
+    "email.scheduled": EventType.QUEUED,
+    "email.sent": EventType.SENT,
+    "email.delivered": EventType.DELIVERED,
+    "email.delivery_delayed": EventType.DEFERRED,
+    "email.bounced": EventType.BOUNCED,
+    "email.complained": EventType.COMPLAINED,
+    "email.suppressed": EventType.REJECTED,
+    "email.failed": EventType.FAILED,
+    "email.opened": EventType.OPENED,
+    "email.clicked": EventType.CLICKED,
+}
+BOUNCE_LABELS = {"permanent": BounceClass.HARD, "transient": BounceClass.SOFT}
+
+
+class ResendWebhook(Webhook):
+    """The event's id is in a header only; our id comes back among the tags."""
+
+    setting = "RESEND_WEBHOOK_SECRET"
+
+    def is_genuine(
+        self,
+        payload: bytes,
+        headers: Mapping[str, str],
+        secret: str,
+        max_age: float | None = None,
+    ) -> bool:
+        return verify_svix_signature(
+            payload,
+            headers.get("svix-id", ""),
+            headers.get("svix-timestamp", ""),
+            headers.get("svix-signature", ""),
+            secret,
+        )
+
+    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+        data = webhook.json_value(payload)
+        if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+            raise UnusableEvent("the body is no event")
+        event_id = webhook.id_or_hash(headers.get("svix-id"))
+        return [Item(event_id=event_id, type=data["type"], data=data)]
+
+    def read(self, item: Item) -> TrackingEvent | None:
+        if item.type == "contact.updated":
+            return self._contact(item)
+        kind = EVENT_TYPES.get(item.type)
+        if kind is None:
+            return None
+        data = item.data.get("data")
+        if not isinstance(data, dict):
+            raise UnusableEvent("data is missing")
+        return TrackingEvent(
+            provider="resend",
+            event_id=item.event_id,
+            type=kind,
+            at=webhook.moment(item.data.get("created_at")),
+            provider_message_id=webhook.message_id(data.get("email_id")),
+            email_id=webhook.our_id(member(data, "tags", "email_id")),
+            recipient=_only_recipient(data.get("to")),
+            bounce=_bounce(kind, data),
+            reason=_reason(data),
+        )
+
+    def _contact(self, item: Item) -> TrackingEvent | None:
+        # There is no email.unsubscribed: the contact changes. It names an address and no email.
+        if member(item.data, "data", "unsubscribed") is not True:
+            return None
+        return TrackingEvent(
+            provider="resend",
+            event_id=item.event_id,
+            type=EventType.UNSUBSCRIBED,
+            at=webhook.moment(item.data.get("created_at")),
+            recipient=webhook.recipient(member(item.data, "data", "email")),
+        )
+
+
+def _only_recipient(to: Any) -> str | None:
+    # Of several recipients the event does not say which one it is about.
+    each = to if isinstance(to, list) else [to]
+    return webhook.recipient(each[0]) if len(each) == 1 else None
+
+
+def _bounce(kind: EventType, data: Mapping[str, Any]) -> BounceClass | None:
+    if kind is EventType.REJECTED:  # it stands on Resend's own list
+        told = f"{member(data, 'suppressed', 'type')} {member(data, 'suppressed', 'message')}"
+        return BounceClass.HARD if "bounce" in told.lower() else None
+    if kind is not EventType.BOUNCED:
+        return None
+    label = str(member(data, "bounce", "type")).lower()
+    return webhook.bounce_class(
+        f"{_diagnostic(data)} {member(data, 'bounce', 'message')}",
+        BOUNCE_LABELS.get(label, BounceClass.UNDETERMINED),
+    )
+
+
+def _diagnostic(data: Mapping[str, Any]) -> str:
+    # Text in the SDK, a list in the OpenAPI.
+    code = member(data, "bounce", "diagnosticCode")
+    return " ".join(str(each) for each in code) if isinstance(code, list) else str(code or "")
+
+
+def _reason(data: Mapping[str, Any]) -> str:
+    return webhook.words(
+        _diagnostic(data),
+        member(data, "bounce", "message"),
+        member(data, "suppressed", "message"),
+        member(data, "failed", "reason"),
+        member(data, "click", "link"),
+    )

@@ -1,0 +1,109 @@
+"""SendGrid's event webhook (docs.sendgrid.com, Event Webhook Reference): signed lists of events."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from events import BounceClass, EventType, TrackingEvent
+from providers import webhook
+from providers.webhook import Item, UnusableEvent, Webhook
+from signatures import verify_sendgrid_signature
+
+EVENT_TYPES = {
+    "processed": EventType.QUEUED,
+    "delivered": EventType.DELIVERED,
+    "deferred": EventType.DEFERRED,
+    "bounce": EventType.BOUNCED,
+    "dropped": EventType.REJECTED,
+    "spamreport": EventType.COMPLAINED,
+    "open": EventType.OPENED,
+    "click": EventType.CLICKED,
+    "unsubscribe": EventType.UNSUBSCRIBED,
+    "group_unsubscribe": EventType.UNSUBSCRIBED,
+}
+BOUNCE_LABELS = {"bounce": BounceClass.HARD, "blocked": BounceClass.SOFT}
+
+
+class SendGridWebhook(Webhook):
+    """Our id comes back beside SendGrid's own fields. Every event names its one recipient."""
+
+    setting = "SENDGRID_WEBHOOK_PUBLIC_KEY"
+    age_setting = "SENDGRID_WEBHOOK_MAX_AGE"
+
+    def is_genuine(
+        self,
+        payload: bytes,
+        headers: Mapping[str, str],
+        secret: str,
+        max_age: float | None = None,
+    ) -> bool:
+        return verify_sendgrid_signature(
+            payload,
+            headers.get("X-Twilio-Email-Event-Webhook-Timestamp", ""),
+            headers.get("X-Twilio-Email-Event-Webhook-Signature", ""),
+            secret,
+            max_age,
+        )
+
+    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+        events = webhook.json_value(payload)
+        if not isinstance(events, list):
+            raise UnusableEvent("the body is no list of events")
+        return [_item(event) for event in events]
+
+    def read(self, item: Item) -> TrackingEvent | None:
+        kind = EVENT_TYPES.get(item.type)
+        if kind is None and item.type:
+            return None
+        if kind is None or not webhook.recipient(item.data.get("email")):
+            raise UnusableEvent("event or email is missing")
+        data = item.data
+        return TrackingEvent(
+            provider="sendgrid",
+            event_id=item.event_id,
+            type=kind,
+            at=webhook.moment(data.get("timestamp")),
+            provider_message_id=_message_id(data),
+            email_id=webhook.our_id(data.get("email_id")),
+            recipient=webhook.recipient(data.get("email")),
+            bounce=_bounce(kind, data),
+            reason=_reason(data),
+        )
+
+
+def _item(event: Any) -> Item:
+    # What is no object is kept as well, to be rejected alone: the others must not suffer for it.
+    data = event if isinstance(event, dict) else {"malformed": event}
+    kind = data.get("event")
+    return Item(
+        event_id=hashlib.sha256(json.dumps(_fingerprint(data)).encode()).hexdigest(),
+        type=kind if isinstance(kind, str) else "",
+        data=data,
+    )
+
+
+def _fingerprint(data: Mapping[str, Any]) -> Any:
+    # What a redelivery repeats. `sg_event_id` is not part of it: it was seen to change.
+    message = data.get("email_id") or _message_id(data) or data.get("smtp-id")
+    same = [message, *(data.get(name) for name in ("email", "event", "timestamp", "url"))]
+    return same if any(same) else data
+
+
+def _message_id(data: Mapping[str, Any]) -> str | None:
+    # It begins with the X-Message-Id of the answer; bounces after the fact lack it.
+    whole = data.get("sg_message_id")
+    return webhook.message_id(whole.partition(".")[0]) if isinstance(whole, str) else None
+
+
+def _bounce(kind: EventType, data: Mapping[str, Any]) -> BounceClass | None:
+    if kind is EventType.REJECTED:  # the address stands on SendGrid's own list
+        return BounceClass.HARD if "bounced" in _reason(data).lower() else None
+    if kind is not EventType.BOUNCED:
+        return None
+    label = BOUNCE_LABELS.get(str(data.get("type")), BounceClass.UNDETERMINED)
+    return webhook.bounce_class(f"{data.get('status') or ''} {_reason(data)}", label)
+
+
+def _reason(data: Mapping[str, Any]) -> str:
+    return webhook.words(data.get("reason"), data.get("response"), data.get("url"))

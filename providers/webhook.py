@@ -1,0 +1,146 @@
+"""The contract of a provider's webhook: who may say it, and what each event means."""
+
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from attrs import frozen
+
+from errors import InvalidMessage
+from events import BounceClass, TrackingEvent
+from message import Address
+
+LONGEST_REASON = 500  # characters
+
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_STATUS_CODE = re.compile(r"(?<![\w.])([245])\.(\d{1,3})\.(\d{1,3})(?![\w.])")
+
+
+class UnusableEvent(Exception):
+    """The event is genuine, but not of the documented form; a redelivery would be no better."""
+
+
+@frozen(kw_only=True)
+class Item:
+    """One event as it came. `event_id` is the same on every redelivery, `data` its JSON object."""
+
+    event_id: str
+    type: str
+    data: Mapping[str, Any]
+
+
+class Webhook(ABC):
+    """One vendor's webhook. Knows no database and no Flask.
+
+    `setting` names the variable that holds its secrets, `age_setting` the one that holds how many
+    seconds old a delivery may be, where the scheme itself does not say so.
+    """
+
+    setting: ClassVar[str]
+    age_setting: ClassVar[str | None] = None
+
+    @abstractmethod
+    def is_genuine(
+        self,
+        payload: bytes,
+        headers: Mapping[str, str],
+        secret: str,
+        max_age: float | None = None,
+    ) -> bool:
+        """Whether the vendor signed exactly these bytes. Malformed is just False."""
+
+    @abstractmethod
+    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+        """The events in a body. Raises `UnusableEvent` if none in it can be told apart."""
+
+    @abstractmethod
+    def read(self, item: Item) -> TrackingEvent | None:
+        """What the event means; None if it means nothing to us. Raises `UnusableEvent`."""
+
+
+def json_value(payload: bytes) -> Any:
+    """The value of a body. Raises `UnusableEvent` if it is not JSON."""
+    try:
+        return json.loads(payload.decode())
+    except (ValueError, RecursionError):
+        raise UnusableEvent("the body is not JSON") from None
+
+
+def id_or_hash(value: Any) -> str:
+    """An event's id as it came if a column can hold it, else a hash of it."""
+    if isinstance(value, str) and re.fullmatch(r"[!-~]{1,255}", value):
+        return value
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def member(holder: Any, *path: str) -> Any:
+    """`holder["a"]["b"]`; None where anything on the way is missing or no object."""
+    for name in path:
+        holder = holder.get(name) if isinstance(holder, Mapping) else None
+    return holder
+
+
+def words(*values: Any) -> str:
+    """The first of `values` that is text, on one line and of a length for a column; else ""."""
+    found = next((value for value in values if isinstance(value, str) and value.strip()), "")
+    return _NOT_TEXT.sub(" ", found).strip()[:LONGEST_REASON]
+
+
+def our_id(value: Any) -> str | None:
+    """Our id of the email as the vendor echoes it; None for what is no id of ours."""
+    try:
+        return str(UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def message_id(value: Any) -> str | None:
+    """The vendor's id of the email, if a column can hold it."""
+    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,255}", value) else None
+
+
+def recipient(value: Any) -> str | None:
+    """The address an event is about, in lower case; None if it is none."""
+    try:
+        return Address.parse(value).email.lower()
+    except InvalidMessage:
+        return None
+
+
+def moment(value: Any) -> datetime:
+    """A time in ISO 8601 or unix seconds; now if it is missing or no time.
+
+    The order of events is not told by their times, so a wrong one costs a line of a timeline.
+    """
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, str) and value.isdecimal():
+            return datetime.fromtimestamp(int(value), UTC)
+        parsed = datetime.fromisoformat(value)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
+        return datetime.now(UTC)
+
+
+def bounce_class(told: str, label: BounceClass) -> BounceClass:
+    """What kind of bounce it is: by the enhanced status code in `told`, else by the vendor's label.
+
+    4.x.x passes. 5.1.x says that the address does not exist, except for 5.1.7 and 5.1.8, which
+    are about the sender; 5.2.1 that the mailbox is disabled. Other 5.x.x (full, too large, policy)
+    say nothing about the address, so there the label decides. (RFC 3463, IANA's list of codes)
+    """
+    code = _STATUS_CODE.search(told)
+    if code is None or code[1] == "2":
+        return label
+    subject, detail = int(code[2]), int(code[3])
+    if code[1] == "4":
+        return BounceClass.SOFT
+    if (subject == 1 and detail not in (7, 8)) or (subject, detail) == (2, 1):
+        return BounceClass.HARD
+    return label

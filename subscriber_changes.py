@@ -1,0 +1,154 @@
+"""What can be asked of a provider about one subscriber. Values only, checked at the door.
+
+`Subscribe` `AddTag` `RemoveTag` `RecordEvent` `Unsubscribe`; each may be repeated without harm.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+from attrs import field, frozen
+
+from errors import InvalidMessage
+from message import Address, one_line
+
+MAX_TAGS = 20
+MAX_ATTRIBUTES = 50
+MAX_VALUES_BYTES = 10_000  # of all attributes or properties together, as JSON
+
+_TAG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+Value = str | int | float | bool | None
+"""What an attribute or property may hold: what JSON has, without lists and objects."""
+
+
+def _email(value: str | Address) -> str:
+    # Lower case, because lists at providers are kept by it, and so are our suppressions.
+    return Address.parse(value, "email").email.lower()
+
+
+def _tag(value: str) -> str:
+    tag = one_line(value, "tag", 100)
+    if not _TAG.fullmatch(tag):  # the form to which Sequenzy reduces any other
+        raise InvalidMessage(f"tag {tag!r} must be like paying-customer", field="tag")
+    return tag
+
+
+def _tags(value: Iterable[str]) -> tuple[str, ...]:
+    tags = tuple(dict.fromkeys(_tag(each) for each in value))
+    if isinstance(value, str) or len(tags) > MAX_TAGS:
+        raise InvalidMessage(f"tags must be a list of at most {MAX_TAGS}", field="tags")
+    return tags
+
+
+def _name(value: str) -> str:
+    return one_line(value, "name", 100).strip()
+
+
+def _event(value: str) -> str:
+    if not one_line(value, "event", 100).strip():
+        raise InvalidMessage("event is empty", field="event")
+    return value
+
+
+def _values(value: Mapping[str, Value]) -> Mapping[str, Value]:
+    if len(value) > MAX_ATTRIBUTES:
+        raise InvalidMessage(f"at most {MAX_ATTRIBUTES} values can be kept", field="attributes")
+    for name, content in value.items():
+        one_line(name, "attributes", 100)
+        if not isinstance(content, Value):
+            raise InvalidMessage(
+                f"attributes[{name}] must be text, a number, true, false or null",
+                field="attributes",
+            )
+        if isinstance(content, str):
+            one_line(content, f"attributes[{name}]", 1000)
+    try:
+        size = len(json.dumps(dict(value), allow_nan=False))
+    except ValueError:
+        raise InvalidMessage("attributes hold a number JSON cannot", field="attributes") from None
+    if size > MAX_VALUES_BYTES:
+        raise InvalidMessage(
+            f"attributes have {size} bytes; the limit is {MAX_VALUES_BYTES}", field="attributes"
+        )
+    return MappingProxyType(dict(value))
+
+
+@frozen(kw_only=True)
+class Subscribe:
+    """Add a subscriber, or bring one up to date; tags and attributes are added to those there.
+
+    Somebody who unsubscribed stays unsubscribed.
+    """
+
+    email: str = field(converter=_email)
+    first_name: str = field(default="", converter=_name)
+    last_name: str = field(default="", converter=_name)
+    tags: tuple[str, ...] = field(default=(), converter=_tags)
+    attributes: Mapping[str, Value] = field(factory=dict, converter=_values)
+
+
+@frozen(kw_only=True)
+class AddTag:
+    """Give a subscriber one more tag."""
+
+    email: str = field(converter=_email)
+    tag: str = field(converter=_tag)
+
+
+@frozen(kw_only=True)
+class RemoveTag:
+    """Take a tag away; nothing happens if there is none."""
+
+    email: str = field(converter=_email)
+    tag: str = field(converter=_tag)
+
+
+@frozen(kw_only=True)
+class RecordEvent:
+    """Something the subscriber did, which may start a sequence at the provider."""
+
+    email: str = field(converter=_email)
+    event: str = field(converter=_event)
+    properties: Mapping[str, Value] = field(factory=dict, converter=_values)
+
+
+@frozen(kw_only=True)
+class Unsubscribe:
+    """No marketing any more, whatever list it comes from."""
+
+    email: str = field(converter=_email)
+
+
+SubscriberChange = Subscribe | AddTag | RemoveTag | RecordEvent | Unsubscribe
+
+_KINDS: dict[str, type[SubscriberChange]] = {
+    "subscribe": Subscribe,
+    "add-tag": AddTag,
+    "remove-tag": RemoveTag,
+    "record-event": RecordEvent,
+    "unsubscribe": Unsubscribe,
+}
+
+
+def kind_of(change: SubscriberChange) -> str:
+    """The word for this kind of change in rows, lists and errors."""
+    return next(word for word, kind in _KINDS.items() if isinstance(change, kind))
+
+
+def freeze_change(change: SubscriberChange) -> dict[str, Any]:
+    """The change as JSON values; `thaw_change` gives an equal one back."""
+    return {"change": kind_of(change), **attrs.asdict(change, value_serializer=_plain)}
+
+
+def thaw_change(stored: Mapping[str, Any]) -> SubscriberChange:
+    """The change that was frozen."""
+    fields = dict(stored)
+    return _KINDS[fields.pop("change")](**fields)
+
+
+def _plain(_owner: Any, _field: Any, value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
