@@ -4,22 +4,37 @@
 """
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import frozen
 from dotenv import dotenv_values
-from limits import parse_many
 
-from errors import ConfigurationError, EmailSendError
-from message import Address
+from errors import ConfigurationError
 from providers import HTTP_PROVIDERS
+from setting_types import (
+    LOOPBACK,
+    PROVIDERS,
+    Setting,
+    address,
+    any_text,
+    boolean,
+    comma_list,
+    database_url,
+    header_value,
+    number,
+    one_of,
+    provider_chain,
+    rate,
+    redis_url,
+    secure_url,
+    url,
+)
+
+__all__ = ["LOOPBACK", "SETTINGS", "Setting", "load", "read_environment"]
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Seconds that one request may lose to a store of rate limits that is down or silent.
 REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
 # A database that is away or locked gives a clear 503 rather than a request that hangs.
@@ -31,170 +46,43 @@ POSTGRESQL_OPTIONS = {
         "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
     },
 }
-PROVIDERS = tuple(HTTP_PROVIDERS)
-
-Parser = Callable[[str], Any]
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _boolean(value: str) -> bool:
-    words = {"1": True, "true": True, "0": False, "false": False}
-    if value.lower() not in words:
-        raise ValueError("must be 1, 0, true or false")
-    return words[value.lower()]
-
-
-def _number(low: float, high: float, kind: type = int) -> Parser:
-    def parse(value: str) -> Any:
-        try:
-            number = kind(value)
-        except ValueError:
-            raise ValueError(f"must be a number from {low} to {high}") from None
-        if not low <= number <= high:
-            raise ValueError(f"must be from {low} to {high}")
-        return number
-
-    return parse
-
-
-def _one_of(*words: str) -> Parser:
-    def parse(value: str) -> str:
-        if value not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return value
-
-    return parse
-
-
-def _key(value: str) -> str:
-    if not (value.isascii() and value.isprintable()):
-        raise ValueError("must be printable ASCII: it travels in a header")
-    return value
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _address(value: str) -> Address:
-    try:
-        return Address.parse(value)
-    except EmailSendError as error:
-        raise ValueError(f"must be like 'Your App <noreply@yourdomain.com>': {error}") from None
-
-
-def _url(value: str) -> str:
-    parts = urlsplit(value)
-    good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    if not good or "@" in parts.netloc or parts.query or parts.fragment or re.search(r"\s", value):
-        raise ValueError("must be a URL like https://app.example.com")
-    return parts.geturl().rstrip("/")  # its scheme in lower case
-
-
-def _secure_url(value: str) -> str:
-    url = _url(value)
-    if url.startswith("http://") and urlsplit(url).hostname not in LOOPBACK:
-        raise ValueError("must start with https:// (http is for loopback only)")
-    return url
-
-
-def _chain(value: str) -> tuple[str, ...]:
-    names = _list(value)
-    if not names or len(set(names)) != len(names):
-        raise ValueError(f"must name one provider, or several different ones: {_choices()}")
-    for name in names:
-        if name not in (*PROVIDERS, "inbox"):
-            raise ValueError(f"does not know {name!r}; choose from {_choices()}")
-    if "inbox" in names and len(names) > 1:
-        raise ValueError("inbox stands alone: it accepts everything and sends nothing")
-    return names
-
-
-def _choices() -> str:
-    return ", ".join((*PROVIDERS, "inbox"))
-
-
-def _database_url(value: str) -> str:
-    for scheme in ("postgres://", "postgresql://"):
-        if value.startswith(scheme):
-            return "postgresql+psycopg://" + value.removeprefix(scheme)
-    if value.startswith(("postgresql+psycopg://", "sqlite:///")):
-        return value
-    raise ValueError("must start with sqlite:/// or postgresql://")
-
-
-def _redis_url(value: str) -> str:
-    # Celery and Flask-Limiter spell sockets differently, so no socket URL suits both.
-    if not value.startswith(("redis://", "rediss://")):
-        raise ValueError("must start with redis:// or rediss://")
-    return value
-
-
-def _rate(value: str) -> str:
-    try:
-        parse_many(value)
-    except ValueError:
-        raise ValueError("must be a rate like 10/minute") from None
-    return value
-
-
-@frozen
-class Setting:
-    """One variable: how it is read, and what holds when it is unset in development and production.
-
-    `production` is given where it differs from `default`. Production does not start without a
-    `required` one.
-    """
-
-    name: str
-    parse: Parser = _text
-    default: str = ""
-    production: str | None = None
-    required: bool = False
-
-    def default_for(self, debug: bool) -> str:
-        return self.default if debug or self.production is None else self.production
-
 
 SETTINGS = (
-    Setting("FLASK_DEBUG", _boolean, "0"),
-    Setting("PORT", _number(0, 65535), "5000"),
-    Setting("SECRET_KEY", _text, DEVELOPMENT_SECRET_KEY, "", required=True),
-    Setting("APP_NAME", _text, "Your App"),
-    Setting("APP_URL", _url, "", required=True),
-    Setting("FROM_EMAIL", _address, "Your App <noreply@yourdomain.com>", "", required=True),
-    Setting("CONTACT_EMAIL", _address),
-    Setting("POSTAL_ADDRESS", _text, "Your Company, 1 Example Street, 12345 Example City"),
-    Setting("BILLING_URL", _url),
-    Setting("EMAIL_PROVIDER", _chain, "inbox", "", required=True),
-    *(Setting(f"{name.upper()}_API_KEY", _key) for name in PROVIDERS),
+    Setting("FLASK_DEBUG", boolean, "0"),
+    Setting("PORT", number(0, 65535), "5000"),
+    Setting("SECRET_KEY", any_text, DEVELOPMENT_SECRET_KEY, "", required=True),
+    Setting("APP_NAME", any_text, "Your App"),
+    Setting("APP_URL", url, "", required=True),
+    Setting("FROM_EMAIL", address, "Your App <noreply@yourdomain.com>", "", required=True),
+    Setting("CONTACT_EMAIL", address),
+    Setting("POSTAL_ADDRESS", any_text, "Your Company, 1 Example Street, 12345 Example City"),
+    Setting("BILLING_URL", url),
+    Setting("EMAIL_PROVIDER", provider_chain, "inbox", "", required=True),
+    *(Setting(f"{name.upper()}_API_KEY", header_value) for name in PROVIDERS),
     *(
-        Setting(f"{name.upper()}_BASE_URL", _secure_url, provider.default_url)
+        Setting(f"{name.upper()}_BASE_URL", secure_url, provider.default_url)
         for name, provider in HTTP_PROVIDERS.items()
     ),
-    Setting("EMAIL_DELIVERY", _one_of("thread", "celery", "sync"), "thread"),
-    Setting("EMAIL_THREADS", _number(1, 256), "8"),
-    Setting("EMAIL_TIMEOUT", _number(1, 300, float), "15"),
-    Setting("EMAIL_LEASE", _number(2, 3600, float), "60"),
-    Setting("EMAIL_SWEEP", _number(0.1, 3600, float), "5"),
-    Setting("EMAIL_UNKNOWN_WAIT", _number(0, 86400, float), "600"),
-    Setting("DATABASE_URL", _database_url, "sqlite:///app.db"),
-    Setting("REDIS_URL", _redis_url),
-    Setting("API_TOKEN", _key),
-    Setting("STRIPE_WEBHOOK_SECRET", _list),
-    Setting("RESEND_WEBHOOK_SECRET", _list),
-    Setting("SEQUENZY_WEBHOOK_SECRET", _list),
-    Setting("SENDGRID_WEBHOOK_PUBLIC_KEY", _list),
-    Setting("SENDGRID_WEBHOOK_MAX_AGE", _number(60, 7 * 86400), ""),
-    Setting("RATELIMIT_ENABLED", _boolean, "true"),
-    Setting("RATELIMIT_SEND", _rate, "10/minute"),
-    Setting("RATELIMIT_FORM", _rate, "5/minute"),
-    Setting("TRUSTED_PROXIES", _number(0, 10), "0"),
-    Setting("LOG_FORMAT", _one_of("text", "json"), "text", "json"),
-    Setting("LOG_LEVEL", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+    Setting("EMAIL_DELIVERY", one_of("thread", "celery", "sync"), "thread"),
+    Setting("EMAIL_THREADS", number(1, 256), "8"),
+    Setting("EMAIL_TIMEOUT", number(1, 300, float), "15"),
+    Setting("EMAIL_LEASE", number(2, 3600, float), "60"),
+    Setting("EMAIL_SWEEP", number(0.1, 3600, float), "5"),
+    Setting("EMAIL_UNKNOWN_WAIT", number(0, 86400, float), "600"),
+    Setting("DATABASE_URL", database_url, "sqlite:///app.db"),
+    Setting("REDIS_URL", redis_url),
+    Setting("API_TOKEN", header_value),
+    Setting("STRIPE_WEBHOOK_SECRET", comma_list),
+    Setting("RESEND_WEBHOOK_SECRET", comma_list),
+    Setting("SEQUENZY_WEBHOOK_SECRET", comma_list),
+    Setting("SENDGRID_WEBHOOK_PUBLIC_KEY", comma_list),
+    Setting("SENDGRID_WEBHOOK_MAX_AGE", number(60, 7 * 86400)),
+    Setting("RATELIMIT_ENABLED", boolean, "true"),
+    Setting("RATELIMIT_SEND", rate, "10/minute"),
+    Setting("RATELIMIT_FORM", rate, "5/minute"),
+    Setting("TRUSTED_PROXIES", number(0, 10), "0"),
+    Setting("LOG_FORMAT", one_of("text", "json"), "text", "json"),
+    Setting("LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
 )
 
 
@@ -249,7 +137,7 @@ def _debug(raw: Any, testing: bool) -> bool:
     if raw is None or raw == "":
         return testing
     try:
-        return _boolean(str(raw))
+        return boolean(str(raw))
     except ValueError:
         return False  # the problem itself is reported with the other settings
 
@@ -259,7 +147,7 @@ def _value(setting: Setting, raw: Any, debug: bool, problems: list[str]) -> Any:
     if text == "":
         if setting.required and not debug:
             problems.append(f"{setting.name} is required in production")
-        return () if setting.parse is _list else None
+        return () if setting.parse is comma_list else None
     if not isinstance(text, str | bool | int | float):
         return text  # an override that is typed already
     try:
@@ -296,7 +184,7 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
             "(python -c 'import secrets; print(secrets.token_hex(32))')"
         )
     try:
-        _secure_url(values["APP_URL"])
+        secure_url(values["APP_URL"])
     except ValueError as error:
         problems.append(f"APP_URL {error}")
     if chain == ("inbox",):

@@ -1,5 +1,6 @@
 """The Flask extensions, unbound: `app.create_app` binds them, everybody else imports them here."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,8 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, event
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from email_service import EmailService
 from security import rate_limit_key
@@ -56,6 +58,17 @@ migrate = Migrate()
 csrf = CSRFProtect()
 limiter = Limiter(key_func=rate_limit_key)
 email = EmailService()
+
+
+def insert_if_new(session: Session, table: type[Base], row: Mapping[str, Any]) -> bool:
+    """Add `row`, with every column it needs; False if a unique column has its value already.
+
+    One statement, so that of two that add the same row at once only one does.
+    """
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(row).on_conflict_do_nothing()
+    added = session.execute(statement.returning(*table.__table__.primary_key))
+    return added.first() is not None
 
 
 def prepare_sqlite(engine: Engine) -> None:

@@ -5,9 +5,9 @@ from typing import Literal
 
 from attrs import frozen
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from extensions import insert_if_new
 from message import new_id
 from models import Suppression, utc_now
 
@@ -16,7 +16,6 @@ Scope = Literal["all", "marketing"]
 
 def suppress(session: Session, address: str, scope: Scope, *, reason: str, source: str) -> bool:
     """Stop emails to `address`; False if that was so already. `source` is who or what said so."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     row = {
         "id": new_id(),
         "address": address.lower(),
@@ -25,8 +24,7 @@ def suppress(session: Session, address: str, scope: Scope, *, reason: str, sourc
         "source": source,
         "created_at": utc_now(),
     }
-    statement = dialect.insert(Suppression).values(row).on_conflict_do_nothing()
-    return session.execute(statement.returning(Suppression.id)).first() is not None
+    return insert_if_new(session, Suppression, row)
 
 
 def lift(session: Session, address: str) -> bool:

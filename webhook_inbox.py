@@ -4,10 +4,8 @@ import logging
 from collections.abc import Callable
 from enum import StrEnum
 
-from sqlalchemy.dialects import postgresql, sqlite
-
 from errors import InvalidMessage
-from extensions import db
+from extensions import db, insert_if_new
 from log_setup import mask
 from message import new_id
 from models import ReceivedEvent, utc_now
@@ -42,7 +40,6 @@ def receive(
     composes an email that is refused) the event is kept as rejected; any other exception rolls
     everything back and goes to the caller, so that the sender tries again.
     """
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
     row_id = new_id()
     row = {
         "id": row_id,
@@ -53,13 +50,7 @@ def receive(
         "outcome": Outcome.APPLIED if effect else Outcome.IGNORED,
         "received_at": utc_now(),
     }
-    inserted = db.session.execute(
-        dialect.insert(ReceivedEvent)
-        .values(row)
-        .on_conflict_do_nothing()
-        .returning(ReceivedEvent.id)
-    ).first()
-    if inserted is None:
+    if not insert_if_new(db.session(), ReceivedEvent, row):
         db.session.rollback()
         return Outcome.DUPLICATE
     outcome = _apply(row_id, effect) if effect else Outcome.IGNORED

@@ -18,7 +18,6 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -35,7 +34,7 @@ from blueprints.forms import (
 )
 from blueprints.limits import form_limit
 from blueprints.reset_tokens import LIFETIME, make_token, password_fingerprint, read_token
-from extensions import db
+from extensions import db, insert_if_new
 from message import new_id
 from models import User, utc_now
 
@@ -199,8 +198,7 @@ def _sign_up(form: SignupForm) -> None:
 
 
 def _add_user(address: str, name: str, password_hash: str | None) -> bool:
-    """Add the account; False if the address has one. One statement, so two requests cannot race."""
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    """Add the account; False if the address has one. Two requests cannot race."""
     row = {
         "id": new_id(),
         "email": address.lower(),
@@ -208,8 +206,7 @@ def _add_user(address: str, name: str, password_hash: str | None) -> bool:
         "password_hash": password_hash,
         "created_at": utc_now(),
     }
-    statement = dialect.insert(User).values(row).on_conflict_do_nothing().returning(User.id)
-    return db.session.execute(statement).first() is not None
+    return insert_if_new(db.session(), User, row)
 
 
 def _send_reset_link(address: str) -> None:

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from attrs import frozen
 from flask import current_app
 from sqlalchemy import or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from errors import EmailSendError, RateLimited, UnsupportedFeature
+from extensions import insert_if_new
 from log_setup import mask
 from models import ProviderState, iso
 from outbox.transactions import changed_rows
@@ -101,7 +101,7 @@ def _in_words(state: ProviderState | None, moment: datetime) -> str:
 
 
 def _count_fault(session: Session, name: str, error: EmailSendError, moment: datetime) -> None:
-    _insert_if_missing(session, name)
+    insert_if_new(session, ProviderState, {"name": name, "failures": 0})
     state = session.get_one(ProviderState, name, with_for_update=True, populate_existing=True)
     if state.open_until and not state.probe_until and not error.pauses_provider:
         return  # a call that began before the breaker opened says nothing new
@@ -129,14 +129,8 @@ def _close(session: Session, name: str) -> None:
 
 
 def _change(session: Session, name: str, **values: object) -> None:
-    _insert_if_missing(session, name)
+    insert_if_new(session, ProviderState, {"name": name, "failures": 0})
     changed_rows(session, update(ProviderState).where(ProviderState.name == name).values(values))
-
-
-def _insert_if_missing(session: Session, name: str) -> None:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    row = {"name": name, "failures": 0}
-    session.execute(dialect.insert(ProviderState).values(row).on_conflict_do_nothing())
 
 
 def _words(error: EmailSendError) -> str:

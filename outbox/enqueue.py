@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from errors import IntentConflict
 from extensions import email as email_service
+from extensions import insert_if_new
 from message import EmailMessage
 from models import OutboxEmail, State, utc_now
 from outbox.frozen import freeze
@@ -42,8 +42,7 @@ def enqueue(
             "state": State.SUPPRESSED,
             "last_error": f"more than {LIMIT_COUNT} emails an hour asked for this address",
         }
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(insert(OutboxEmail).values(row).on_conflict_do_nothing())
+    insert_if_new(session, OutboxEmail, row)
     stored = _find(session, message)
     if intent_hash and stored.intent_hash != intent_hash:
         raise IntentConflict(

@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 LADDER = (
     "errors",
     "plain_text",
+    "header",
+    "address",
+    "attachment",
     "message",
     "subscriber_changes",
     "events",
@@ -27,6 +30,7 @@ LADDER = (
     "log_setup",
     "security",
     "providers",
+    "setting_types",
     "config",
     "email_service",
     "extensions",
