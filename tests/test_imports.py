@@ -113,7 +113,9 @@ def test_a_module_imports_only_what_stands_above_it(module: str):
         assert forbidden(module, path.read_text("utf-8")) == set(), path
 
 
-@pytest.mark.parametrize("package", ["providers", "outbox", "emails", "blueprints", "simulator"])
+@pytest.mark.parametrize(
+    "package", ["providers", "outbox", "emails", "blueprints", "cli", "simulator"]
+)
 def test_no_package_has_a_circle(package: str):
     sources = {}
     for path in files_of(package):

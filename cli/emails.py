@@ -1,23 +1,19 @@
-"""`flask email ...`: try an email, look at the outbox, mend what failed."""
+"""Try an email, look at the outbox, mend what failed."""
 
-from email.message import EmailMessage as MimeMessage
-from email.utils import format_datetime, make_msgid
 from pathlib import Path
 
 import attrs
 import click
-from flask.cli import AppGroup
 
 import outbox
 from background import send_in_background
+from cli.group import email_commands
 from emails.compose import Email, all_emails
 from errors import InvalidMessage
 from extensions import db
 from extensions import email as email_service
-from message import Address, Attachment, EmailMessage
+from message import Attachment, EmailMessage
 from models import OutboxEmail, State, iso, utc_now
-
-email_commands = AppGroup("email", help="Try, list, show, retry and export emails.")
 
 FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -133,31 +129,6 @@ def resolve(email_id: str, how: str | None) -> None:
     click.echo(f"{row.id} is {'accepted' if how == 'sent' else 'queued again'}")
 
 
-@email_commands.command("providers")
-def providers() -> None:
-    """Show which providers may be called now, and why not."""
-    states = outbox.provider_states(db.session(), email_service.chain, utc_now())
-    for name, state in states.items():
-        click.echo(f"{name:<10} {state}")
-
-
-@email_commands.command("export")
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def export(directory: Path) -> None:
-    """Write every email with every sample to DIRECTORY as .html, .txt and .eml."""
-    directory.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for email in all_emails().values():
-        for sample, fields in email.samples.items():
-            message = email_service.complete(email.compose(**fields))
-            path = directory / f"{email.name}--{sample.replace(' ', '-')}"
-            path.with_suffix(".html").write_text(message.html, encoding="utf-8")
-            path.with_suffix(".txt").write_text(message.text, encoding="utf-8")
-            path.with_suffix(".eml").write_bytes(_mime(message).as_bytes())
-            count += 1
-    click.echo(f"{count} emails written to {directory}")
-
-
 def _sample(name: str, sample: str | None) -> EmailMessage:
     found = all_emails()
     if name not in found:
@@ -187,18 +158,3 @@ def _waits_for(row: OutboxEmail) -> str:
 def _state_now(email_id: str) -> str:
     db.session.rollback()
     return _find(email_id).state
-
-
-def _mime(message: EmailMessage) -> MimeMessage:
-    mime = MimeMessage()
-    sender = message.from_email or Address("noreply@example.com")
-    mime["Date"] = format_datetime(utc_now())
-    mime["Message-ID"] = make_msgid(domain=sender.email.partition("@")[2])
-    mime["From"] = str(sender)
-    mime["To"] = ", ".join(str(address) for address in message.to)
-    if message.reply_to:
-        mime["Reply-To"] = ", ".join(str(address) for address in message.reply_to)
-    mime["Subject"] = message.subject
-    mime.set_content(message.text)
-    mime.add_alternative(message.html, subtype="html")
-    return mime

@@ -1,0 +1,17 @@
+"""Who may be called now."""
+
+import click
+
+import outbox
+from cli.group import email_commands
+from extensions import db
+from extensions import email as email_service
+from models import utc_now
+
+
+@email_commands.command("providers")
+def providers() -> None:
+    """Show which providers may be called now, and why not."""
+    states = outbox.provider_states(db.session(), email_service.chain, utc_now())
+    for name, state in states.items():
+        click.echo(f"{name:<10} {state}")
