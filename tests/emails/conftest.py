@@ -1,5 +1,7 @@
 """The app as `create_app` builds it, with templates that are read strictly."""
 
+import re
+
 import pytest
 from jinja2 import ChoiceLoader, DictLoader, StrictUndefined
 
@@ -32,13 +34,16 @@ def email_app(strict_app):
 
 @pytest.fixture
 def change_theme(email_app, monkeypatch):
-    """`change_theme('lang = "en"', 'lang = "ar"')`: the emails as another brand would have them."""
+    """`change_theme('lang = "…"', "ar")`: the emails as another brand has them; the old value."""
     ours = email_app.jinja_env.loader
     source, _, _ = ours.get_source(email_app.jinja_env, THEME)
 
-    def change(old, new):
-        assert source.count(old) == 1
-        changed = DictLoader({THEME: source.replace(old, new)})
-        monkeypatch.setattr(email_app.jinja_env, "loader", ChoiceLoader([changed, ours]))
+    def change(place, value):
+        before, after = (re.escape(part) for part in place.split("…"))
+        [found] = re.finditer(f"{before}([#\\w'-][#\\w '-]*){after}", source)
+        changed = source[: found.start(1)] + value + source[found.end(1) :]
+        loader = ChoiceLoader([DictLoader({THEME: changed}), ours])
+        monkeypatch.setattr(email_app.jinja_env, "loader", loader)
+        return found[1]
 
     return change
