@@ -1,7 +1,5 @@
 """`flask email ...`: try an email, look at the outbox, mend what failed."""
 
-from email.message import EmailMessage as MimeMessage
-from email.utils import format_datetime, make_msgid
 from pathlib import Path
 
 import attrs
@@ -14,7 +12,8 @@ from emails.compose import Email, all_emails
 from errors import InvalidMessage
 from extensions import db
 from extensions import email as email_service
-from message import Address, Attachment, EmailMessage
+from message import Attachment, EmailMessage
+from mime import to_mime
 from models import OutboxEmail, State, iso, utc_now
 
 email_commands = AppGroup("email", help="Try, list, show, retry and export emails.")
@@ -153,7 +152,7 @@ def export(directory: Path) -> None:
             path = directory / f"{email.name}--{sample.replace(' ', '-')}"
             path.with_suffix(".html").write_text(message.html, encoding="utf-8")
             path.with_suffix(".txt").write_text(message.text, encoding="utf-8")
-            path.with_suffix(".eml").write_bytes(_mime(message).as_bytes())
+            path.with_suffix(".eml").write_bytes(to_mime(message).as_bytes())
             count += 1
     click.echo(f"{count} emails written to {directory}")
 
@@ -187,18 +186,3 @@ def _waits_for(row: OutboxEmail) -> str:
 def _state_now(email_id: str) -> str:
     db.session.rollback()
     return _find(email_id).state
-
-
-def _mime(message: EmailMessage) -> MimeMessage:
-    mime = MimeMessage()
-    sender = message.from_email or Address("noreply@example.com")
-    mime["Date"] = format_datetime(utc_now())
-    mime["Message-ID"] = make_msgid(domain=sender.email.partition("@")[2])
-    mime["From"] = str(sender)
-    mime["To"] = ", ".join(str(address) for address in message.to)
-    if message.reply_to:
-        mime["Reply-To"] = ", ".join(str(address) for address in message.reply_to)
-    mime["Subject"] = message.subject
-    mime.set_content(message.text)
-    mime.add_alternative(message.html, subtype="html")
-    return mime

@@ -20,6 +20,7 @@ LADDER = (
     "errors",
     "plain_text",
     "message",
+    "mime",
     "events",
     "signatures",
     "retry",
