@@ -74,6 +74,7 @@ def _brand() -> dict[str, Any]:
     settings = current_app.config
     return {
         "current_year": datetime.now(UTC).year,
+        "unsubscribe_url": lambda _address: f"{settings['APP_URL']}/unsubscribe/preview",
         "brand": {
             "name": settings["APP_NAME"],
             "url": settings["APP_URL"],

@@ -3,10 +3,12 @@
 from emails.accounts import account_exists, password_reset, welcome
 from emails.billing import payment_failed, receipt
 from emails.contact import contact_notice
+from emails.onboarding import onboarding_day_3
 
 __all__ = [
     "account_exists",
     "contact_notice",
+    "onboarding_day_3",
     "password_reset",
     "payment_failed",
     "receipt",

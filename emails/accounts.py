@@ -3,15 +3,9 @@
 from datetime import datetime
 
 from emails.compose import app_name, compose, email
-from emails.samples import HOSTILE, LONG_WORD, RIGHT_TO_LEFT, TO
+from emails.samples import NAMES, TO
 from message import AddressLike, EmailMessage
 
-NAMES = {
-    "normal": {"to": TO, "name": "Ann"},
-    "long name": {"to": TO, "name": LONG_WORD},
-    "right to left": {"to": TO, "name": RIGHT_TO_LEFT},
-    "hostile markup": {"to": TO, "name": HOSTILE},
-}
 RESET_URL = "https://app.example.com/reset-password?token="
 
 

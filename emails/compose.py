@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import fields_dict, frozen
+from attrs import evolve, fields_dict, frozen
 from flask import current_app, render_template
 
 from message import AddressLike, EmailMessage
@@ -62,19 +62,26 @@ def compose(
 ) -> EmailMessage:
     """Render `templates/emails/<name>.html` and `.txt` with `context`; needs an app context.
 
-    Fields of `EmailMessage` in `context` (`reply_to`, `expires_at`, `intent_key`…) go to the
-    message instead of the templates. Raises `InvalidMessage`, and what Jinja raises.
+    Templates also get `subject`, and `recipient`: the bare address of who reads this copy.
+    Fields of `EmailMessage` in `context` (`reply_to`, `expires_at`, `category`…) go to the
+    message instead of the templates. Raises `InvalidMessage`, `ValueError` for a marketing email
+    to several people, and what Jinja raises.
     """
-    message_fields = {key: context.pop(key) for key in _PASSED_ON & context.keys()}
-    subject = _fit(subject)
-    return EmailMessage(
-        to=to,
-        subject=subject,
-        html=render_template(f"emails/{name}.html", subject=subject, **context),
-        text=render_template(f"emails/{name}.txt", subject=subject, **context),
-        kind=name,
-        tags=(name,),
-        **message_fields,
+    fields = {key: context.pop(key) for key in _PASSED_ON & context.keys()}
+    # The bodies come last: they show what was checked here.
+    message = EmailMessage(
+        to=to, subject=_fit(subject), text=name, kind=name, tags=(name,), **fields
+    )
+    if message.category == "marketing" and len(message.recipients) > 1:
+        raise ValueError(
+            f"{name} is marketing and goes to {len(message.recipients)} addresses: compose one "
+            "for each, because each carries its reader's own unsubscribe link"
+        )
+    context |= {"subject": message.subject, "recipient": message.to[0].email}
+    return evolve(
+        message,
+        html=render_template(f"emails/{name}.html", **context),
+        text=render_template(f"emails/{name}.txt", **context),
     )
 
 

@@ -23,6 +23,7 @@ LADDER = (
     "address",
     "attachment",
     "message",
+    "mime",
     "subscriber_changes",
     "events",
     "signatures",

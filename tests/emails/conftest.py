@@ -1,32 +1,49 @@
-"""A small app that gives the emails what `create_app` gives them, and nothing else."""
+"""The app as `create_app` builds it, with templates that are read strictly."""
 
-from pathlib import Path
+import re
 
 import pytest
-from flask import Flask
-from jinja2 import StrictUndefined
+from jinja2 import ChoiceLoader, DictLoader, StrictUndefined
 
-BRAND = {
-    "name": "Acme",
-    "url": "https://app.example.com",
-    "postal_address": "Acme Ltd., 1 Main Street, Springfield",
-    "contact_email": "hello@example.com",
-    "billing_url": "https://app.example.com/billing",
+from app import create_app
+from testing import TEST_SETTINGS
+
+THEME = "emails/_theme.html"
+SETTINGS = {
+    "APP_NAME": "Acme",
+    "APP_URL": "https://app.example.com",
+    "CONTACT_EMAIL": "hello@example.com",
+    "POSTAL_ADDRESS": "Acme Ltd., 1 Main Street, Springfield",
 }
 
 
 @pytest.fixture(scope="session")
-def bare_app():
+def strict_app():
     """Strict: an undefined name in a template is an error."""
-    app = Flask(__name__, template_folder=str(Path(__file__).parents[2] / "templates"))
-    app.config["APP_NAME"] = BRAND["name"]
+    app = create_app(TEST_SETTINGS | SETTINGS)
     app.jinja_env.undefined = StrictUndefined
-    app.context_processor(lambda: {"brand": BRAND, "current_year": 2026})
     return app
 
 
 @pytest.fixture
-def email_app(bare_app):
+def email_app(strict_app):
     """That app, with its context pushed."""
-    with bare_app.app_context():
-        yield bare_app
+    with strict_app.app_context():
+        yield strict_app
+
+
+@pytest.fixture
+def change_theme(email_app, monkeypatch):
+    """`change_theme('lang = "…"', "ar")`: the emails as another brand has them; the old value."""
+    ours = email_app.jinja_env.loader
+    source, _, _ = ours.get_source(email_app.jinja_env, THEME)
+
+    def change(place, value):
+        before, after = (re.escape(part) for part in place.split("…"))
+        [found] = re.finditer(f"{before}([#\\w'-][#\\w '-]*){after}", source)
+        changed = source[: found.start(1)] + value + source[found.end(1) :]
+        loader = ChoiceLoader([DictLoader({THEME: changed}), ours])
+        monkeypatch.setattr(email_app.jinja_env, "loader", loader)
+        return found[1]
+
+    return change

@@ -40,6 +40,31 @@ def test_message_fields_reach_the_message(email_app):
     assert message.sensitive
 
 
+def test_templates_know_the_bare_address_of_the_reader(email_app):
+    message = compose(
+        "onboarding-day-3",
+        to="Ann <ann@example.com>",
+        subject="Hello",
+        name="Ann",
+        category="marketing",
+        unsubscribe_url=lambda address: f"https://app.example.com/out/{address}",
+    )
+
+    assert message.category == "marketing"
+    assert 'href="https://app.example.com/out/ann@example.com"' in message.html
+    assert "\nhttps://app.example.com/out/ann@example.com\n" in message.text
+
+
+@pytest.mark.parametrize("more", [{}, {"cc": "eve@example.com"}, {"bcc": "eve@example.com"}])
+def test_marketing_goes_to_one_address_whose_way_out_it_carries(email_app, more):
+    to = "ann@example.com" if more else ["ann@example.com", "bob@example.com"]
+    fields = {"to": to, "subject": "Hello", "name": "Ann", **more}
+
+    assert len(compose("welcome", **fields).recipients) == 2
+    with pytest.raises(ValueError, match="onboarding-day-3 is marketing and goes to 2 addresses"):
+        compose("onboarding-day-3", category="marketing", **fields)
+
+
 def test_a_long_subject_is_cut_with_an_ellipsis(email_app):
     message = compose("welcome", to="ann@example.com", subject="x" * 61, name="Ann")
 
@@ -62,11 +87,11 @@ def test_a_module_in_the_package_is_found_without_being_listed(tmp_path):
     shutil.copytree(ROOT / "emails", tmp_path / "emails")
     for module in LADDER[: LADDER.index("message") + 1]:  # all that an email may know of
         shutil.copy(ROOT / f"{module}.py", tmp_path)
-    (tmp_path / "emails" / "onboarding.py").write_text(
+    (tmp_path / "emails" / "trials.py").write_text(
         "from emails.compose import compose, email\n"
-        "@email('day-three', samples={'normal': {'to': 'ann@example.com'}})\n"
-        "def day_three(*, to):\n"
-        "    return compose('day-three', to=to, subject='Day three')\n"
+        "@email('trial-ends', samples={'normal': {'to': 'ann@example.com'}})\n"
+        "def trial_ends(*, to):\n"
+        "    return compose('trial-ends', to=to, subject='Three days')\n"
     )
 
     listed = subprocess.run(
@@ -77,5 +102,5 @@ def test_a_module_in_the_package_is_found_without_being_listed(tmp_path):
         check=True,
     )
 
-    assert "day-three" in listed.stdout.split()
+    assert "trial-ends" in listed.stdout.split()
     assert "welcome" in listed.stdout.split()

@@ -1,15 +1,14 @@
 """What holds for every email with each of its samples."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from markupsafe import escape
 
 import emails
+from emails.checks import checks
 from emails.compose import all_emails
-from tests.emails.reading import Reader, words
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "emails"
 CASES = [
@@ -27,16 +26,24 @@ def test_an_email_is_known_to_providers_by_its_name(email_app, email, sample):
 
     assert message.kind == email.name
     assert message.tags == (email.name,)
-    assert message.category == "transactional"
 
 
 @pytest.mark.parametrize(("email", "sample"), CASES)
-def test_the_html_is_well_formed_in_browsers_and_in_outlook(email_app, email, sample):
-    html = email.compose(**sample).html
+def test_an_email_passes_every_check_of_the_gallery(email_app, email, sample):
+    message = email.compose(**sample)
 
-    Reader(html)
-    Reader(html.replace("<!--[if mso]>", "").replace("<![endif]-->", ""))
-    assert html.count("<!--[if mso]>") == html.count("<![endif]-->") > 0
+    assert [check for check in checks(message) if check.problem] == []
+    assert f"<title>{escape(message.subject)}</title>" in message.html
+
+
+@pytest.mark.parametrize(("email", "sample"), CASES)
+def test_marketing_alone_shows_the_way_out(email_app, email, sample):
+    message = email.compose(**sample)
+    marketing = message.category == "marketing"
+
+    assert bool(re.search(r'href="https://[^"]+"[^>]*>Unsubscribe</a>', message.html)) == marketing
+    assert bool(re.search(r"^.* Unsubscribe:\nhttps://\S+$", message.text, re.M)) == marketing
+    assert ("unsubscribe" in (message.html + message.text).lower()) == marketing
 
 
 @pytest.mark.parametrize(("email", "sample"), CASES)
@@ -45,17 +52,6 @@ def test_every_piece_of_text_names_its_font_because_outlook_forgets_it(email_app
 
     tags = re.findall(r"<(?:td|th|p|h1|a) [^>]*>|<(?:td|th|p|h1|a)>", seen_by_browsers)
     assert [tag for tag in tags if "font-family:" not in tag] == []
-
-
-@pytest.mark.parametrize(("email", "sample"), CASES)
-def test_the_text_says_what_the_html_says(email_app, email, sample):
-    message = email.compose(**sample)
-    seen = Reader(message.html)
-    in_html, in_text = Counter(seen.words), Counter(words(message.text))
-
-    assert (in_html & in_text).total() >= 0.9 * in_html.total(), in_html - in_text
-    missing = [url for url in seen.links if url.removeprefix("mailto:") not in message.text]
-    assert missing == []
 
 
 @pytest.mark.parametrize(("email", "sample"), FRIENDLY)
@@ -71,29 +67,6 @@ def test_the_text_is_wrapped_and_spaced(email_app, email, sample):
     assert [line for line in ours if len(line) > 78 and " " in line.strip()] == []
     assert "\n\n\n" not in text
     assert text == text.strip()
-
-
-@pytest.mark.parametrize(("email", "sample"), CASES)
-def test_subject_and_preheader_fit_an_inbox(email_app, email, sample):
-    message = email.compose(**sample)
-    preheader = Reader(message.html).preheader.strip()
-
-    assert len(message.subject) <= 60
-    assert 30 <= len(preheader) <= 120, preheader
-    assert f"<title>{escape(message.subject)}</title>" in message.html
-
-
-@pytest.mark.parametrize(("email", "sample"), CASES)
-def test_links_are_absolute(email_app, email, sample):
-    links = Reader(email.compose(**sample).html).links
-
-    assert links
-    assert [url for url in links if not url.startswith(("https://", "mailto:"))] == []
-
-
-@pytest.mark.parametrize(("email", "sample"), CASES)
-def test_gmail_shows_the_whole_email(email_app, email, sample):
-    assert len(email.compose(**sample).html.encode()) < 102 * 1024
 
 
 @pytest.mark.parametrize(("email", "sample"), HOSTILE)
@@ -120,7 +93,7 @@ def test_every_email_has_both_templates_and_no_template_is_left_over():
     content = {path.name for path in TEMPLATES.iterdir() if not path.name.startswith("_")}
 
     expected = {f"{name}.{ending}" for name in all_emails() for ending in ("html", "txt")}
-    assert content - {"base.html"} == expected
+    assert content == expected
 
 
 @pytest.mark.parametrize("name", all_emails())
