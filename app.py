@@ -18,6 +18,7 @@ import models  # noqa: F401  the tables, for migrations
 import security
 from errors import ConfigurationError
 from extensions import csrf, db, email, limiter, migrate, prepare_sqlite
+from unsubscribe_links import unsubscribe_url
 
 ROOT = Path(__file__).parent
 
@@ -74,7 +75,6 @@ def _brand() -> dict[str, Any]:
     settings = current_app.config
     return {
         "current_year": datetime.now(UTC).year,
-        "unsubscribe_url": lambda _address: f"{settings['APP_URL']}/unsubscribe/preview",
         "brand": {
             "name": settings["APP_NAME"],
             "url": settings["APP_URL"],
@@ -82,6 +82,7 @@ def _brand() -> dict[str, Any]:
             "contact_email": settings["CONTACT_EMAIL"].email,
             "billing_url": settings["BILLING_URL"],
         },
+        "unsubscribe_url": unsubscribe_url,
     }
 
 

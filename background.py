@@ -20,7 +20,8 @@ import outbox
 from dispatcher import Dispatcher
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail
+from models import OutboxChange, OutboxEmail, OutboxRow
+from subscriber_changes import SubscriberChange
 
 logger = logging.getLogger(__name__)
 
@@ -55,17 +56,42 @@ def send_in_background(
         message,
         limit_key=limit_key,
         intent_fields=intent_fields,
+        origin=_origin(),
     )
     if row.id == message.id and row.state == "queued":
-        pending = session.info.setdefault("emails", [])
-        pending.append(_Pending(row.id, message, session.get_nested_transaction()))
+        _remember(session, row, message)
     return row
+
+
+def change_in_background(change: SubscriberChange) -> OutboxChange:
+    """Put a change of a subscriber into the outbox, like an email; the caller commits.
+
+    `subscribers` has a function for each kind of change. Raises `UnsupportedFeature` if the first
+    provider of EMAIL_PROVIDER has no such thing.
+    """
+    session = db.session()
+    row = outbox.enqueue_change(session, change, origin=_origin())
+    _remember(session, row)
+    return row
+
+
+def _origin() -> str | None:
+    """The view or command that is running, for the record."""
+    if has_request_context():
+        return request.endpoint
+    command = click.get_current_context(silent=True)
+    return command.command_path if command else None
+
+
+def _remember(session: Session, row: OutboxRow, message: EmailMessage | None = None) -> None:
+    pending = session.info.setdefault("emails", [])
+    pending.append(_Pending(row.id, message, session.get_nested_transaction()))
 
 
 @frozen(eq=False)
 class _Pending:
     id: str
-    message: EmailMessage
+    message: EmailMessage | None
     savepoint: SessionTransaction | None
 
     def lies_within(self, transaction: SessionTransaction) -> bool:
@@ -81,7 +107,8 @@ def _wake_after_commit(session: Session) -> None:
         return  # a savepoint was released; the transaction itself is still open
     pending: list[_Pending] = session.info.pop("emails", [])
     if pending:
-        emails_queued.send(current_app, messages=[each.message for each in pending])
+        messages = [each.message for each in pending if each.message]
+        emails_queued.send(current_app, messages=messages)
         wake([each.id for each in pending])
 
 

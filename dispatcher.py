@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy.exc import DatabaseError
 
 import outbox
+import tracking
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Dispatcher:
     def _work(self, free: int) -> None:
         if time.monotonic() - self._last_sweep >= self._interval:
             outbox.sweep()
+            tracking.join_waiting()
             while not self._is_stopping() and outbox.deliver_suspect():
                 pass
             self._last_sweep = time.monotonic()

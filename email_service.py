@@ -9,11 +9,13 @@ import attrs
 from attrs import frozen
 from flask import Flask, current_app
 
-from errors import ConfigurationError, EmailSendError, OutcomeUnknown
+from errors import ConfigurationError, EmailSendError, InvalidMessage, OutcomeUnknown
 from log_setup import email_line
 from message import Address, EmailMessage
 from providers import make_provider
 from providers.base import Provider, Receipt, WireRequest
+from subscriber_changes import SubscriberChange
+from unsubscribe_links import list_unsubscribe_headers
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +57,15 @@ class EmailService:
             ) from None
 
     def complete(self, message: EmailMessage) -> EmailMessage:
-        """The message with FROM_EMAIL filled in where it names no sender."""
-        if message.from_email is not None:
-            return message
-        return attrs.evolve(message, from_email=self._wiring().from_email)
+        """The message with all it needs to be sent: a sender, and marketing with a way out of it.
+
+        Raises `InvalidMessage` for marketing to several at once: each needs a link of their own.
+        """
+        if message.from_email is None:
+            message = attrs.evolve(message, from_email=self._wiring().from_email)
+        if message.category == "marketing":
+            return _with_a_way_out(message)
+        return message
 
     def build(self, name: str, message: EmailMessage, key: str) -> WireRequest:
         """What would be posted to provider `name`, without posting it."""
@@ -67,6 +74,10 @@ class EmailService:
     def post(self, name: str, request: WireRequest) -> Receipt:
         """One call to provider `name` with a built request. Raises `EmailSendError`."""
         return self.provider(name).post(request)
+
+    def change_subscriber(self, name: str, change: SubscriberChange, key: str) -> Receipt:
+        """One change of a subscriber at provider `name`, now. Raises `EmailSendError`."""
+        return self.provider(name).change_subscriber(change, key)
 
     def send(
         self, message: EmailMessage, provider: str | None = None, key: str | None = None
@@ -114,3 +125,12 @@ class EmailService:
     def _wiring(self) -> _Wiring:
         wiring: _Wiring = current_app.extensions["email"]
         return wiring
+
+
+def _with_a_way_out(message: EmailMessage) -> EmailMessage:
+    if len(message.recipients) > 1:
+        raise InvalidMessage("marketing goes to one address at a time", field="to")
+    if "list-unsubscribe" in {name.lower() for name in message.headers}:
+        return message
+    headers = list_unsubscribe_headers(message.to[0].email)
+    return attrs.evolve(message, headers={**message.headers, **headers})

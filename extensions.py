@@ -11,10 +11,21 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, event
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from email_service import EmailService
 from security import rate_limit_key
+
+# Nobody's input and no mistake of ours: the database is away, full, read-only or not migrated.
+DATABASE_ERRORS = (
+    OperationalError,
+    ProgrammingError,
+    InterfaceError,
+    InternalError,
+    PoolTimeoutError,
+)
 
 BUSY_TIMEOUT = 10_000  # milliseconds a SQLite writer waits for another
 

@@ -125,7 +125,8 @@ class Attempt(Base):
     decision: Mapped[str | None] = mapped_column(Text)  # what was done about it
 
 
-OPEN_OUTCOMES = ("OutcomeUnknown", "worker_lost")
+WORKER_LOST = "worker_lost"
+OPEN_OUTCOMES = ("OutcomeUnknown", WORKER_LOST)
 """Attempts of which nobody knows whether the provider accepted them."""
 
 

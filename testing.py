@@ -1,9 +1,11 @@
 """What your own tests use: no network, and every email your code sends in a list.
 
-In your conftest.py: `from testing import outbox_emails  # noqa: F401`. The fixture is the list.
+In your conftest.py: `from testing import outbox_emails  # noqa: F401`. The fixture is the list;
+`scheduled_emails` is the one of those that wait for their time.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
@@ -29,12 +31,13 @@ TEST_SETTINGS: dict[str, Any] = {
 def outbox_emails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EmailMessage]]:
     """The emails sent in this test, oldest first. None of them leaves the process.
 
-    Emails sent in the background appear after the commit, as their delivery would start then.
+    Emails sent in the background appear after the commit, as their delivery would start then;
+    those for later are in `scheduled_emails`.
     """
     captured: list[EmailMessage] = []
 
     def queued(_app: Any, messages: Sequence[EmailMessage]) -> None:
-        captured.extend(email.complete(message) for message in messages)
+        captured.extend(email.complete(each) for each in messages if not _is_for_later(each))
 
     def send(
         service: EmailService,
@@ -53,6 +56,22 @@ def outbox_emails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EmailMessage
     monkeypatch.setattr(EmailService, "post", post)  # for a test that calls `outbox.deliver`
     with background.emails_queued.connected_to(queued):
         yield captured
+
+
+@pytest.fixture
+def scheduled_emails(outbox_emails: list[EmailMessage]) -> Iterator[list[EmailMessage]]:
+    """The emails of this test that wait for their `send_at`, oldest first."""
+    captured: list[EmailMessage] = []
+
+    def queued(_app: Any, messages: Sequence[EmailMessage]) -> None:
+        captured.extend(email.complete(each) for each in messages if _is_for_later(each))
+
+    with background.emails_queued.connected_to(queued):
+        yield captured
+
+
+def _is_for_later(message: EmailMessage) -> bool:
+    return message.send_at is not None and message.send_at > datetime.now(UTC)
 
 
 def assert_email_sent(

@@ -2,19 +2,31 @@
 
 from flask import Flask
 
-from blueprints import accounts, api, contact, errors, health, home, inbox, preview, stripe
+from blueprints import (
+    accounts,
+    api,
+    contact,
+    errors,
+    health,
+    home,
+    inbox,
+    preview,
+    provider_webhooks,
+    stripe,
+    unsubscribe,
+)
 from extensions import csrf
 
 
 def init_app(app: Flask) -> None:
-    """Register the blueprints, and exempt exactly the `/api/*` views from CSRF tokens."""
-    for module in (home, api, accounts, contact, stripe, health):
+    """Register the blueprints; programs and mail clients cannot have CSRF tokens and need none."""
+    for module in (home, api, accounts, contact, stripe, provider_webhooks, unsubscribe, health):
         app.register_blueprint(module.blueprint)
     if app.debug:
         app.register_blueprint(preview.blueprint)
         app.register_blueprint(inbox.blueprint)
     for rule in app.url_map.iter_rules():
-        if rule.rule.startswith("/api/"):
+        if rule.rule.startswith("/api/") or rule.endpoint == "unsubscribe.act":
             csrf.exempt(app.view_functions[rule.endpoint])
     errors.init_app(app)
     app.context_processor(accounts.page_context)

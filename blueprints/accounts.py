@@ -23,6 +23,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.security import check_password_hash, generate_password_hash
 
 import emails
+import subscribers
 from background import send_in_background
 from blueprints.forms import (
     ForgotPasswordForm,
@@ -42,6 +43,7 @@ blueprint = Blueprint("accounts", __name__)
 
 SIGNED_UP = "Account created. We sent you an email: it says how to go on."
 RESET_SENT = "If there is an account for this address, a link is on its way to it."
+ONBOARDING_AFTER = timedelta(days=3)
 # Compared with when nobody has the address, so that the answer takes as long.
 NOBODYS_HASH = generate_password_hash("nobody has this password")
 
@@ -189,12 +191,21 @@ def _sign_up(form: SignupForm) -> None:
     password_hash = generate_password_hash(password) if password else None
     if _add_user(address, name, password_hash):
         message = emails.welcome(to=address, name=name)
+        _begin_marketing(address, name)
     else:
         # By the name they gave themselves: a stranger must not choose words for their inbox.
         owner = db.session.scalars(select(User).where(User.email == address.lower())).one()
         message = emails.account_exists(to=owner.email, name=owner.name)
     send_in_background(message, limit_key=f"to:{address.lower()}")
     db.session.commit()
+
+
+def _begin_marketing(address: str, name: str) -> None:
+    """The new account joins the subscribers, and hears from us once more in three days."""
+    with subscribers.if_supported:
+        subscribers.subscribe(address, first_name=name, tags=["signed-up"])
+    send_at = datetime.now(UTC) + ONBOARDING_AFTER
+    send_in_background(emails.onboarding_day_3(to=address, name=name, send_at=send_at))
 
 
 def _add_user(address: str, name: str, password_hash: str | None) -> bool:

@@ -5,23 +5,12 @@ import time
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from errors import IntentConflict, InvalidMessage
-from extensions import db, limiter
+from extensions import DATABASE_ERRORS, db, limiter
 
 logger = logging.getLogger(__name__)
-
-# Not our input and not our mistake: the database is away, full, read-only or not migrated.
-DATABASE_ERRORS = (
-    OperationalError,
-    ProgrammingError,
-    InterfaceError,
-    InternalError,
-    PoolTimeoutError,
-)
 
 
 class ApiError(Exception):

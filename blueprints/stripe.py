@@ -11,12 +11,13 @@ from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 import emails
+import subscribers
 import webhook_inbox
 from background import send_in_background
 from blueprints.errors import ApiError
 from extensions import limiter
 from signatures import verify_stripe_signature
-from webhook_inbox import EventRejected
+from webhook_inbox import EventRejected, Incoming
 
 blueprint = Blueprint("stripe", __name__)
 logger = logging.getLogger(__name__)
@@ -37,7 +38,10 @@ def stripe_webhook() -> ResponseReturnValue:
     event = _event(payload)
     handler = HANDLERS.get(event["type"])
     effect = (lambda: handler(event)) if handler else None
-    webhook_inbox.receive("stripe", event["id"], event["type"], payload.decode(), effect)
+    incoming = Incoming(
+        event_id=event["id"], type=event["type"], payload=payload.decode(), effect=effect
+    )
+    webhook_inbox.receive("stripe", incoming)
     return jsonify(received=True)
 
 
@@ -60,11 +64,12 @@ def _send_receipt(event: dict[str, Any]) -> None:
     checkout = _object(event)
     if checkout.get("payment_status") != "paid":
         return  # bank debits: `async_payment_succeeded` follows when the money is there
+    # What the customer typed; `customer_email` is only what we prefilled.
+    typed = _text(checkout, "customer_details", "email")
+    customer = typed or _required(checkout, "customer_email")
     send_in_background(
         emails.receipt(
-            # What the customer typed; `customer_email` is only what we prefilled.
-            to=_text(checkout, "customer_details", "email")
-            or _required(checkout, "customer_email"),
+            to=customer,
             amount=_amount(checkout, "amount_total"),
             currency=_required(checkout, "currency"),
             plan=_text(checkout, "metadata", "plan") or "Pro",
@@ -73,6 +78,8 @@ def _send_receipt(event: dict[str, Any]) -> None:
             intent_key=f"receipt:{_required(checkout, 'id')}",
         )
     )
+    with subscribers.if_supported:
+        subscribers.add_tag(customer, "customer")
 
 
 def _send_payment_failed(event: dict[str, Any]) -> None:

@@ -2,41 +2,61 @@
 
     enqueue -> (commit) -> claim -> deliver -> outcome
 
-`sweep` finds what was lost on the way. The outbox knows neither threads nor Celery; `background`
-decides who calls `deliver`.
+`sweep` finds what was lost on the way. Changes of subscribers go the same way. The outbox knows
+neither threads nor Celery; `background` decides who calls `deliver`.
 """
 
+from outbox.blanking import blank_accepted
 from outbox.breaker import provider_states
 from outbox.by_hand import (
     cancel,
+    cancel_marketing,
     resolve_as_sent,
     resolve_by_resending,
     retry,
     retry_all_failed,
 )
+from outbox.changes import enqueue_change
 from outbox.claim import Claimed, claim, release
 from outbox.delivery import deliver, deliver_claimed, deliver_suspect
 from outbox.enqueue import enqueue
-from outbox.reading import Moment, count_by_state, find, recent, timeline
+from outbox.notes import note
+from outbox.reading import (
+    Moment,
+    count_by_state,
+    find,
+    find_row,
+    recent,
+    recent_changes,
+    timeline,
+)
 from outbox.states import MOVES, IllegalMove
 from outbox.sweep import oldest_due_age, sweep
+from outbox.totals import Totals, totals
 
 __all__ = [
     "MOVES",
     "Claimed",
     "IllegalMove",
     "Moment",
+    "Totals",
+    "blank_accepted",
     "cancel",
+    "cancel_marketing",
     "claim",
     "count_by_state",
     "deliver",
     "deliver_claimed",
     "deliver_suspect",
     "enqueue",
+    "enqueue_change",
     "find",
+    "find_row",
+    "note",
     "oldest_due_age",
     "provider_states",
     "recent",
+    "recent_changes",
     "release",
     "resolve_as_sent",
     "resolve_by_resending",
@@ -44,4 +64,5 @@ __all__ = [
     "retry_all_failed",
     "sweep",
     "timeline",
+    "totals",
 ]

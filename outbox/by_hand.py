@@ -3,46 +3,72 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import OutboxEmail, State, utc_now
+from models import OutboxEmail, OutboxRow, State, utc_now
+from outbox.blanking import blank_accepted
+from outbox.notes import note
 from outbox.states import move
 
+BY_HAND = "by hand"
 
-def retry(session: Session, email_id: str) -> bool:
-    """Queue a failed email again, attempts at 0 and the same key; False if it is not failed."""
-    return move(
-        session,
-        email_id,
-        State.FAILED,
-        State.QUEUED,
-        due_at=utc_now(),
-        attempts=0,
-        crashes=0,
+
+def retry(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
+    """Queue a failed row again, attempts at 0 and the same key; False if it is not failed.
+
+    Also False once its body is gone: there is nothing left to send.
+    """
+    row = session.get(OutboxRow, row_id)
+    if row is None or row.blanked_at:
+        return False
+    moved = move(
+        session, row_id, State.FAILED, State.QUEUED, due_at=utc_now(), attempts=0, crashes=0,
         suspect=False,
+    )  # fmt: skip
+    return moved and _noted(session, row_id, "retried", by)
+
+
+def cancel(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
+    """Take a queued row back; False if it is not queued, or a worker was faster."""
+    moved = move(session, row_id, State.QUEUED, State.CANCELLED, last_error=f"cancelled {by}")
+    return moved and _noted(session, row_id, "cancelled", by)
+
+
+def cancel_marketing(session: Session, address: str, *, by: str) -> int:
+    """Take back the marketing that waits for an address; how many emails that were."""
+    waiting = select(OutboxEmail.id).where(
+        OutboxEmail.recipient == address.lower(),
+        OutboxEmail.category == "marketing",
+        OutboxEmail.state == State.QUEUED,
+        OutboxEmail.bound.is_(False),  # of the others one copy may be on its way
     )
+    return sum(cancel(session, email_id, by=by) for email_id in session.scalars(waiting).all())
 
 
-def cancel(session: Session, email_id: str) -> bool:
-    """Take a queued email back; False if it is not queued, or a worker was faster."""
-    return move(session, email_id, State.QUEUED, State.CANCELLED, last_error="cancelled by hand")
-
-
-def resolve_as_sent(session: Session, email_id: str) -> bool:
+def resolve_as_sent(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
     """Somebody found out that an unknown email was accepted; False if it is not unknown."""
-    return move(
-        session, email_id, State.UNKNOWN, State.ACCEPTED, accepted_at=utc_now(), bound=False,
-        last_error="resolved by hand: it was sent",
+    moved = move(
+        session, row_id, State.UNKNOWN, State.ACCEPTED, accepted_at=utc_now(), bound=False,
+        last_error=f"resolved {by}: it was sent",
     )  # fmt: skip
+    if moved:
+        blank_accepted(session, row_id, utc_now())
+    return moved and _noted(session, row_id, "resolved", f"{by}: it was sent")
 
 
-def resolve_by_resending(session: Session, email_id: str) -> bool:
+def resolve_by_resending(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
     """Send an unknown email again, at the risk of a second copy; False if it is not unknown."""
-    return move(
-        session, email_id, State.UNKNOWN, State.QUEUED, due_at=utc_now(), attempts=0, bound=False,
-        last_error="resolved by hand: sent again",
+    moved = move(
+        session, row_id, State.UNKNOWN, State.QUEUED, due_at=utc_now(), attempts=0, bound=False,
+        last_error=f"resolved {by}: sent again",
     )  # fmt: skip
+    return moved and _noted(session, row_id, "resolved", f"{by}: sent again")
 
 
-def retry_all_failed(session: Session) -> int:
-    """Queue every failed email again; returns how many."""
-    failed = session.scalars(select(OutboxEmail.id).where(OutboxEmail.state == State.FAILED)).all()
-    return sum(retry(session, email_id) for email_id in failed)
+def retry_all_failed(session: Session, *, by: str = BY_HAND) -> int:
+    """Queue every failed row again; returns how many."""
+    failed = session.scalars(select(OutboxRow.id).where(OutboxRow.state == State.FAILED)).all()
+    return sum(retry(session, row_id, by=by) for row_id in failed)
+
+
+def _noted(session: Session, row_id: str, what: str, detail: str) -> bool:
+    note(session, row_id, what, detail)
+    return True

@@ -10,26 +10,29 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from extensions import email as email_service
-from log_setup import mask
 from message import new_id
-from models import OutboxEmail, State
+from models import OutboxRow, State
 from outbox.breaker import Availability, availability, begin_probe
+from outbox.notes import note
+from outbox.recipients import addresses_of_all, without_stopped
 from outbox.states import check_move, move
 from outbox.transactions import now, transaction
 from suppression import Stopped, suppressed
-
-RECIPIENT_FIELDS = ("to", "cc", "bcc")
 
 
 @frozen(kw_only=True)
 class Claimed:
     """A row that is ours until `lease_until`; `token` proves it when the outcome is recorded.
 
-    `stored` is the frozen message, `provider` the one to call; `bound` says that an earlier call
-    may have been accepted there.
+    `task` says whether `stored` is a frozen message (`email`) or a frozen change (`subscriber`).
+    `provider` is the one to call; `bound` says that the row must stay with it, because an earlier
+    call may have been accepted there.
     """
 
     id: str
+    task: str
+    recipient: str
+    sensitive: bool
     token: str
     lease_until: datetime
     stored: dict[str, Any]
@@ -54,15 +57,15 @@ def claim(
         if not callable_now.any:
             return []
         due = and_(
-            OutboxEmail.state == State.QUEUED,
-            OutboxEmail.due_at <= moment - timedelta(seconds=overdue),
-            OutboxEmail.suspect.is_(suspect),
+            OutboxRow.state == State.QUEUED,
+            OutboxRow.due_at <= moment - timedelta(seconds=overdue),
+            OutboxRow.suspect.is_(suspect),
             _may_go_out_through(callable_now),
         )
         if ids is not None:
-            due = and_(due, OutboxEmail.id.in_(list(ids)))
+            due = and_(due, OutboxRow.id.in_(list(ids)))
         rows = _lease(session, due, limit if callable_now.usable else 1, moment)
-        stopped = suppressed(session, (each for row in rows for each in _recipients(row)))
+        stopped = suppressed(session, addresses_of_all(row.message for row in rows))
         live = [row for row in rows if not _settled(session, row, moment, stopped)]
         return _with_providers(session, live, callable_now, moment)
 
@@ -72,10 +75,10 @@ def suspect_is_due() -> bool:
     with transaction() as session:
         moment = now(session)
         callable_now = availability(session, email_service.chain, moment)
-        due = select(OutboxEmail.id).where(
-            OutboxEmail.state == State.QUEUED,
-            OutboxEmail.suspect,
-            OutboxEmail.due_at <= moment,
+        due = select(OutboxRow.id).where(
+            OutboxRow.state == State.QUEUED,
+            OutboxRow.suspect,
+            OutboxRow.due_at <= moment,
             _may_go_out_through(callable_now),
         )
         return callable_now.any and session.scalar(due.limit(1)) is not None
@@ -91,75 +94,64 @@ def _may_go_out_through(callable_now: Availability) -> ColumnElement[bool]:
     names = [*callable_now.usable, *filter(None, [callable_now.probe])]
     known = email_service.chain  # a provider that is no longer configured is looked at as well
     return or_(
-        OutboxEmail.bound.is_(False),
-        OutboxEmail.provider.in_(names),
-        OutboxEmail.provider.not_in(known),
+        OutboxRow.bound.is_(False),
+        OutboxRow.provider.in_(names),
+        OutboxRow.provider.not_in(known),
     )
 
 
 def _lease(
     session: Session, due: ColumnElement[bool], limit: int, moment: datetime
-) -> Sequence[OutboxEmail]:
+) -> Sequence[OutboxRow]:
     check_move(State.QUEUED, State.SENDING)
     # A common table expression, because PostgreSQL may run a plain subquery several times and
     # then takes more than `limit`. The outer WHERE repeats the predicate, because without it
     # PostgreSQL hands a row out twice.
     chosen = (
-        select(OutboxEmail.id)
+        select(OutboxRow.id)
         .where(due)
-        .order_by(OutboxEmail.due_at)
+        .order_by(OutboxRow.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("chosen")
     )
     statement = (
-        update(OutboxEmail)
-        .where(OutboxEmail.id.in_(select(chosen.c.id)), due)
+        update(OutboxRow)
+        .where(OutboxRow.id.in_(select(chosen.c.id)), due)
         .values(
             state=State.SENDING,
             lease_token=new_id(),
             lease_until=moment + timedelta(seconds=current_app.config["EMAIL_LEASE"]),
             calling_since=None,
         )
-        .returning(OutboxEmail)
+        .returning(OutboxRow)
     )
     rows = session.scalars(statement, execution_options={"synchronize_session": False})
     return sorted(rows, key=lambda row: row.due_at)
 
 
-def _recipients(row: OutboxEmail) -> list[str]:
-    return [each["email"] for name in RECIPIENT_FIELDS for each in row.message.get(name, [])]
-
-
-def _settled(session: Session, row: OutboxEmail, moment: datetime, stopped: Stopped) -> bool:
+def _settled(session: Session, row: OutboxRow, moment: datetime, stopped: Stopped) -> bool:
     """Whether the row turned out not to be sent: it expired, or nobody is left to write to."""
     if row.expires_at and row.expires_at <= moment:
+        note(session, row.id, State.EXPIRED)
         return move(session, row.id, State.SENDING, State.EXPIRED, token=row.lease_token)
-    reasons = {
-        address: reason
-        for address in _recipients(row)
-        if (reason := stopped.reason(address, row.category))
-    }
-    if not reasons:
+    kept, who = without_stopped(row.message, row.category, stopped)
+    if not who:
         return False
-    kept = {
-        name: [each for each in row.message[name] if each["email"] not in reasons]
-        for name in RECIPIENT_FIELDS
-    }
-    note = "; ".join(f"{mask(address)}: {reason}" for address, reason in reasons.items())
     if not kept["to"]:
+        note(session, row.id, State.SUPPRESSED, who)
         return move(
             session, row.id, State.SENDING, State.SUPPRESSED, token=row.lease_token,
-            last_error=note,
+            last_error=who,
         )  # fmt: skip
     if not row.bound:  # the bytes of a call that may have been accepted never change
-        row.message = {**row.message, **kept}
-        row.last_error = f"left out: {note}"
+        row.message = kept
+        note(session, row.id, "left_out", who)
     return False
 
 
 def _with_providers(
-    session: Session, rows: Sequence[OutboxEmail], callable_now: Availability, moment: datetime
+    session: Session, rows: Sequence[OutboxRow], callable_now: Availability, moment: datetime
 ) -> list[Claimed]:
     """Give each row its provider; rows that are left without one go back."""
     probe = callable_now.probe
@@ -177,7 +169,7 @@ def _with_providers(
     return claims
 
 
-def _choose(row: OutboxEmail, usable: Sequence[str], probe: str | None) -> str | None:
+def _choose(row: OutboxRow, usable: Sequence[str], probe: str | None) -> str | None:
     chain = email_service.chain
     if row.bound and row.provider in chain:
         return row.provider if row.provider in usable or row.provider == probe else None
@@ -187,11 +179,14 @@ def _choose(row: OutboxEmail, usable: Sequence[str], probe: str | None) -> str |
     return next((name for name in chain if name in possible), None)
 
 
-def _claimed(row: OutboxEmail, provider: str) -> Claimed:
+def _claimed(row: OutboxRow, provider: str) -> Claimed:
     if row.lease_token is None or row.lease_until is None:
         raise AssertionError("a row that was just leased has its lease")
     return Claimed(
         id=row.id,
+        task=row.task,
+        recipient=row.recipient,
+        sensitive=row.sensitive,
         token=row.lease_token,
         lease_until=row.lease_until,
         stored=row.message,

@@ -15,15 +15,18 @@ from sqlalchemy.orm import Session
 from errors import EmailSendError, OutcomeUnknown
 from extensions import email as email_service
 from log_setup import email_line, mask
-from models import OPEN_OUTCOMES, Attempt, OutboxEmail, State
+from models import OPEN_OUTCOMES, Attempt, OutboxRow, State
+from outbox import changes
+from outbox.blanking import blank_accepted
 from outbox.breaker import record
 from outbox.claim import Claimed, claim, suspect_is_due
 from outbox.frozen import thaw
 from outbox.gate import Gate
+from outbox.notes import note
 from outbox.outcomes import Outcome, outcome_of
 from outbox.states import move
 from outbox.transactions import changed_rows, now, transaction
-from providers.base import Receipt, WireRequest
+from providers.base import Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +72,8 @@ def _deliver_all(claims: Sequence[Claimed]) -> None:
 
 
 def _deliver_one(claimed: Claimed) -> None:
+    if claimed.task == "subscriber":
+        return _change_subscriber(claimed)
     provider = claimed.provider
     try:
         message = thaw(claimed.stored)
@@ -77,7 +82,8 @@ def _deliver_one(claimed: Claimed) -> None:
         if not isinstance(error, EmailSendError):
             logger.exception("email %s: it could not be built for %s", claimed.id, provider)
         return _finish(claimed, provider, None, error)
-    attempt = _begin_call(claimed, provider, request)
+    wire_hash = hashlib.sha256(request.body).hexdigest()
+    attempt = _begin_call(claimed, provider, wire_hash)
     if attempt is None:
         return None
     try:
@@ -91,16 +97,30 @@ def _deliver_one(claimed: Claimed) -> None:
     return _finish(claimed, provider, attempt, answer)
 
 
-def _begin_call(claimed: Claimed, provider: str, request: WireRequest) -> str | None:
+def _change_subscriber(claimed: Claimed) -> None:
+    attempt = _begin_call(claimed, claimed.provider, changes.hash_of(claimed.stored))
+    if attempt is None:
+        return
+    try:
+        answer: Receipt | Exception = changes.call(claimed.provider, claimed.stored, claimed.id)
+    except EmailSendError as error:
+        answer = error
+    except Exception as error:
+        logger.exception("change %s: calling %s broke", claimed.id, claimed.provider)
+        answer = error
+    _finish(claimed, claimed.provider, attempt, answer)
+
+
+def _begin_call(claimed: Claimed, provider: str, wire_hash: str) -> str | None:
     """Commit which provider gets which bytes, before it gets them; None if that must not be."""
-    wire_hash = hashlib.sha256(request.body).hexdigest()
     with transaction() as session:
         moment = now(session)
         timeout = timedelta(seconds=current_app.config["EMAIL_TIMEOUT"])
         if moment + timeout >= claimed.lease_until:
             move(session, claimed.id, State.SENDING, State.QUEUED, token=claimed.token)
             return None
-        if claimed.bound and not _repeats_safely(session, claimed, wire_hash, moment):
+        asks = claimed.bound and claimed.task == "email"  # a change may always be repeated
+        if asks and not _repeats_safely(session, claimed, wire_hash, moment):
             move(
                 session, claimed.id, State.SENDING, State.UNKNOWN, token=claimed.token,
                 unknown_since=moment,
@@ -110,8 +130,8 @@ def _begin_call(claimed: Claimed, provider: str, request: WireRequest) -> str | 
             return None
         held = changed_rows(
             session,
-            update(OutboxEmail)
-            .where(OutboxEmail.id == claimed.id, OutboxEmail.lease_token == claimed.token)
+            update(OutboxRow)
+            .where(OutboxRow.id == claimed.id, OutboxRow.lease_token == claimed.token)
             .values(provider=provider, calling_since=moment),
         )
         if not held:
@@ -163,18 +183,22 @@ def _record(
         record(session, provider, answer, moment)
         outcome = outcome_of(
             answer, attempts=claimed.attempts + 1, provider=provider,
-            chain=email_service.chain, bound=claimed.bound,
+            chain=email_service.chain, bound=claimed.bound, repeatable=claimed.task != "email",
         )  # fmt: skip
-        if attempt_id:
-            _end_attempt(session, attempt_id, answer, ended_at=moment)
+        values = outcome.values(moment)
         held = move(
-            session, claimed.id, State.SENDING, outcome.state, token=claimed.token,
-            **outcome.values(moment),
-        )  # fmt: skip
+            session, claimed.id, State.SENDING, outcome.state, token=claimed.token, **values
+        )
         if not held and outcome.state is State.ACCEPTED:
             # The lease was lost, but a late yes still answers what nobody knew.
-            values = outcome.values(moment)
             held = move(session, claimed.id, State.UNKNOWN, State.ACCEPTED, **values)
+        if held and outcome.state is State.ACCEPTED and claimed.sensitive:
+            blank_accepted(session, claimed.id, moment)
+        decision = outcome.decision(provider) if held else "none: another process has it now"
+        if attempt_id:
+            _end_attempt(session, attempt_id, answer, ended_at=moment, decision=decision)
+        else:
+            note(session, claimed.id, type(answer).__name__, f"{mask(str(answer))} ({decision})")
     if held:
         _log(claimed, provider, outcome)
     else:
@@ -205,9 +229,8 @@ def _end_attempt(
 
 
 def _log(claimed: Claimed, provider: str, outcome: Outcome) -> None:
-    recipient: str = claimed.stored["to"][0]["email"]
     level = logging.INFO if outcome.state is State.ACCEPTED else logging.WARNING
     email_line(
-        logger, level, outcome.word, email_id=claimed.id, to=recipient, provider=provider,
+        logger, level, outcome.word, email_id=claimed.id, to=claimed.recipient, provider=provider,
         status=outcome.status or None, message_id=outcome.message_id, error=outcome.error,
     )  # fmt: skip

@@ -15,6 +15,9 @@ from extensions import insert_if_new
 from message import EmailMessage
 from models import OutboxEmail, State, utc_now
 from outbox.frozen import freeze
+from outbox.notes import note
+from outbox.recipients import addresses, without_stopped
+from suppression import suppressed
 
 LIMIT_COUNT = 3
 LIMIT_WINDOW = timedelta(hours=1)
@@ -26,23 +29,22 @@ def enqueue(
     *,
     limit_key: str | None = None,
     intent_fields: Mapping[str, Any] | None = None,
+    origin: str | None = None,
 ) -> OutboxEmail:
     """Store the email in `session`'s transaction; nothing is sent before that commits.
 
     With an intent key that was used before, the row of the first email comes back; if
     `intent_fields` are given and differ from the first ones, `IntentConflict` is raised.
     `limit_key` names whom strangers can make us write to: beyond 3 emails an hour the row is
-    stored as `suppressed`, so that the outcome is on record and the caller sees no difference.
+    stored as `suppressed`, so that the outcome is on record and the caller sees no difference; so
+    it is if nobody is left whom we may write to. `origin` names the view or command for the record.
     """
     message = email_service.complete(message)  # the sender is frozen with everything else
     intent_hash = _hash(intent_fields) if intent_fields is not None else None
-    row = _row(message, intent_hash, limit_key)
-    if limit_key and _count_recent(session, limit_key) >= LIMIT_COUNT:
-        row |= {
-            "state": State.SUPPRESSED,
-            "last_error": f"more than {LIMIT_COUNT} emails an hour asked for this address",
-        }
-    insert_if_new(session, OutboxEmail, row)
+    row = _row(message, intent_hash, limit_key, origin)
+    row, what, detail = _judged(session, row)
+    if insert_if_new(session, OutboxEmail, row) and what:
+        note(session, row["id"], what, detail, at=row["created_at"])
     stored = _find(session, message)
     if intent_hash and stored.intent_hash != intent_hash:
         raise IntentConflict(
@@ -52,11 +54,33 @@ def enqueue(
     return stored
 
 
-def _row(message: EmailMessage, intent_hash: str | None, limit_key: str | None) -> dict[str, Any]:
+def _judged(session: Session, row: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+    """The row with what its recipients and its limit say, and what to note about that, if any."""
+    stopped = suppressed(session, addresses(row["message"]))
+    kept, who = without_stopped(row["message"], row["category"], stopped)
+    if not kept["to"]:
+        refusal = who
+    elif row["limit_key"] and _count_recent(session, row["limit_key"]) >= LIMIT_COUNT:
+        refusal = f"more than {LIMIT_COUNT} emails an hour asked for this address"
+    elif who:
+        return row | {"message": kept}, "left_out", who
+    else:
+        return row, "", ""
+    return row | {"state": State.SUPPRESSED, "last_error": refusal}, State.SUPPRESSED, refusal
+
+
+def _row(
+    message: EmailMessage,
+    intent_hash: str | None,
+    limit_key: str | None,
+    origin: str | None = None,
+) -> dict[str, Any]:
     created_at = utc_now()
     return {
         "id": message.id,
+        "task": "email",
         "kind": message.kind,
+        "origin": origin,
         "category": message.category,
         "recipient": message.to[0].email.lower(),
         "subject": message.subject,

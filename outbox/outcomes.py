@@ -34,6 +34,14 @@ class Outcome:
         """The word of the log line."""
         return "retried" if self.state is State.QUEUED else str(self.state)
 
+    def decision(self, asked: str) -> str:
+        """What is done about the answer of provider `asked`, in words."""
+        if self.state is not State.QUEUED:
+            return str(self.state)
+        if self.provider and self.provider != asked:
+            return f"{self.provider} is tried next"
+        return f"again in {self.wait:.0f} s"
+
     def values(self, moment: datetime) -> dict[str, Any]:
         """The columns that change with the state."""
         values: dict[str, Any] = {
@@ -60,12 +68,13 @@ def outcome_of(
     provider: str,
     chain: Sequence[str],
     bound: bool,
+    repeatable: bool = False,
 ) -> Outcome:
     """Read a provider's answer to call number `attempts` (from 1), as errors.py says it.
 
     After a refusal that is safe to move on from, the next provider of `chain` is tried at once,
     and the first again after a wait. A `bound` row stays with its provider: an earlier call of
-    it may have been accepted there.
+    it may have been accepted there. What is `repeatable` without harm never ends as unknown.
     """
     if isinstance(answer, Receipt):
         return Outcome(
@@ -86,7 +95,9 @@ def outcome_of(
         status=answer.status,
         error=mask(f"{type(answer).__name__}: {answer}"),
     )
-    return _after_error(failed, answer, () if bound else chain)
+    outcome = _after_error(failed, answer, () if bound else chain)
+    given_up = repeatable and outcome.state is State.UNKNOWN
+    return evolve(outcome, state=State.FAILED) if given_up else outcome
 
 
 def _after_error(failed: Outcome, error: EmailSendError, chain: Sequence[str]) -> Outcome:

@@ -7,7 +7,8 @@ from attrs import frozen
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from models import OutboxEmail, State
+from events import EventType
+from models import Attempt, OutboxChange, OutboxEmail, OutboxRow, State
 
 
 @frozen
@@ -39,19 +40,50 @@ def find(session: Session, email_id: str) -> OutboxEmail | None:
     return session.get(OutboxEmail, email_id)
 
 
-def timeline(email: OutboxEmail) -> list[Moment]:
-    """What happened to the email, oldest first."""
-    moments = [Moment(email.created_at, "enqueued", email.kind)]
-    for attempt in email.tries:
+def find_row(session: Session, row_id: str) -> OutboxRow | None:
+    """The email or change of a subscriber with this id; None if there is none."""
+    return session.get(OutboxRow, row_id)
+
+
+def recent_changes(
+    session: Session, *, state: str | None = None, limit: int = 100
+) -> Sequence[OutboxChange]:
+    """The newest changes of subscribers first, of one state if given."""
+    statement = select(OutboxChange).order_by(OutboxChange.created_at.desc())
+    if state:
+        statement = statement.where(OutboxChange.state == state)
+    return session.scalars(statement.limit(limit)).all()
+
+
+def timeline(row: OutboxRow) -> list[Moment]:
+    """What happened to the row, oldest first: enqueued, tried, reported on, decided upon."""
+    moments = [Moment(row.created_at, "enqueued", _how_enqueued(row))]
+    for attempt in row.tries:
         moments.append(Moment(attempt.started_at, "attempt", attempt.provider))
         if attempt.ended_at and attempt.outcome:
-            detail = " ".join(
-                str(part) for part in (attempt.provider, attempt.http_status, attempt.error) if part
-            )
-            moments.append(Moment(attempt.ended_at, attempt.outcome, detail))
-    if email.state in (State.SUPPRESSED, State.EXPIRED, State.CANCELLED):
-        moments.append(Moment(moments[-1].at, email.state, email.last_error or ""))
-    return moments
+            moments.append(Moment(attempt.ended_at, attempt.outcome, _how_ended(attempt)))
+    moments += [Moment(event.at, event.type, event.detail) for event in row.events]
+    return sorted(moments, key=_order)
+
+
+def _how_enqueued(row: OutboxRow) -> str:
+    at_once = {event.type for event in row.events if event.at == row.created_at}
+    judged = isinstance(row, OutboxEmail) and not at_once & {State.SUPPRESSED, "left_out"}
+    parts = (row.kind, row.origin and f"by {row.origin}", judged and "nobody is suppressed")
+    return ", ".join(part for part in parts if part)
+
+
+def _how_ended(attempt: Attempt) -> str:
+    known = (attempt.provider, attempt.http_status, attempt.error)
+    detail = " ".join(str(part) for part in known if part)
+    told = attempt.decision and attempt.decision != attempt.outcome
+    return f"{detail} ({attempt.decision})" if told else detail
+
+
+def _order(moment: Moment) -> datetime:
+    # Providers cut the time of an event to the second, which would put it before its attempt.
+    cut = moment.type in set(EventType) and not moment.at.microsecond
+    return moment.at.replace(microsecond=999_999) if cut else moment.at
 
 
 def count_by_state(session: Session) -> dict[str, int]:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import OutboxEmail, State
+from models import OutboxRow, State
 from outbox.transactions import changed_rows
 
 MOVES: dict[State, frozenset[State]] = {
@@ -41,14 +41,14 @@ def move(
     token: str | None = None,
     **values: Any,
 ) -> bool:
-    """Move one row and set `values`; False if it is no longer in `source` (or its lease is lost).
+    """Move one row and set `values`; False if it is not in `source` now (or its lease is lost).
 
     With `token` only the holder of that lease succeeds.
     """
     check_move(source, target)
-    statement = update(OutboxEmail).where(OutboxEmail.id == email_id, OutboxEmail.state == source)
+    statement = update(OutboxRow).where(OutboxRow.id == email_id, OutboxRow.state == source)
     if token is not None:
-        statement = statement.where(OutboxEmail.lease_token == token)
+        statement = statement.where(OutboxRow.lease_token == token)
     if source is State.SENDING:
         values |= {"lease_token": None, "lease_until": None, "calling_since": None}
     return bool(changed_rows(session, statement.values(state=target, **values)))

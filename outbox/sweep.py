@@ -2,16 +2,18 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import current_app
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from extensions import email as email_service
-from models import OPEN_OUTCOMES, Attempt, OutboxEmail, State
+from models import OPEN_OUTCOMES, WORKER_LOST, Attempt, OutboxRow, State
 from outbox.breaker import availability
+from outbox.notes import note
 from outbox.states import check_move
-from outbox.transactions import changed_rows, now, transaction
+from outbox.transactions import changed_rows, now, returned, transaction
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ def oldest_due_age(*, callable_only: bool = False) -> float:
         if callable_only and not availability(session, email_service.chain, moment).any:
             return 0.0
         oldest = session.scalar(
-            select(func.min(OutboxEmail.due_at)).where(OutboxEmail.state == State.QUEUED)
+            select(func.min(OutboxRow.due_at)).where(OutboxRow.state == State.QUEUED)
         )
     return max(0.0, (moment - oldest).total_seconds()) if oldest else 0.0
 
@@ -52,27 +54,19 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
     """A worker died: repeat where that is safe, else say that nobody knows."""
     for target in (State.ACCEPTED, State.QUEUED, State.UNKNOWN, State.FAILED):
         check_move(State.SENDING, target)
-    lost = and_(OutboxEmail.state == State.SENDING, OutboxEmail.lease_until < moment)
+    lost = and_(OutboxRow.state == State.SENDING, OutboxRow.lease_until < moment)
     # Rows that a frozen process still has locked are left for the next sweep.
-    ids = session.scalars(
-        select(OutboxEmail.id).where(lost).with_for_update(skip_locked=True)
-    ).all()
+    ids = session.scalars(select(OutboxRow.id).where(lost).with_for_update(skip_locked=True)).all()
     if not ids:
         return 0
-    session.execute(
-        update(Attempt)
-        .where(Attempt.ended_at.is_(None), Attempt.email_id.in_(ids))
-        .values(ended_at=moment, outcome="worker_lost", error="the process died during the call")
-    )
-    called = OutboxEmail.calling_since.is_not(None)
-    reported = OutboxEmail.delivery_status.is_not(None)  # an event came: the provider has it
-    unsafe = and_(called, not_(_honours_keys()))
+    called = OutboxRow.calling_since.is_not(None)
+    reported = OutboxRow.delivery_status.is_not(None)  # an event came: the provider has it
+    unsafe = and_(called, OutboxRow.task == "email", not_(_honours_keys()))
     # A suspect row is claimed alone, so its death counts against it.
-    crashes = OutboxEmail.crashes + case((OutboxEmail.suspect, 1), else_=0)
-    return changed_rows(
-        session,
-        update(OutboxEmail)
-        .where(OutboxEmail.id.in_(ids), lost)
+    crashes = OutboxRow.crashes + case((OutboxRow.suspect, 1), else_=0)
+    statement = (
+        update(OutboxRow)
+        .where(OutboxRow.id.in_(ids), lost)
         .values(
             state=case(
                 (reported, State.ACCEPTED),
@@ -83,28 +77,55 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
             accepted_at=case((reported, moment)),
             unknown_since=case((and_(unsafe, not_(reported)), moment)),
             due_at=moment,
-            bound=or_(OutboxEmail.bound, called),
+            bound=or_(OutboxRow.bound, called),
             crashes=crashes,
             suspect=True,
             lease_token=None,
             lease_until=None,
             calling_since=None,
             last_error="worker_lost: the process that was sending it died",
-        ),
+        )
     )
+    states = returned(session, statement, OutboxRow.id, OutboxRow.state)
+    _tell_of_lost_workers(session, states, moment)
+    return len(states)
+
+
+def _tell_of_lost_workers(
+    session: Session, states: list[tuple[Any, ...]], moment: datetime
+) -> None:
+    """In the open attempt where there is one, else in a line of its own."""
+    for row_id, state in states:
+        decision = f"{state} again" if state == State.QUEUED else state
+        told = changed_rows(
+            session,
+            update(Attempt)
+            .where(Attempt.ended_at.is_(None), Attempt.email_id == row_id)
+            .values(
+                ended_at=moment,
+                outcome=WORKER_LOST,
+                error="the process died during the call",
+                decision=decision,
+            ),
+        )
+        if not told:
+            note(session, row_id, WORKER_LOST, decision, at=moment)
 
 
 def _expire(session: Session, moment: datetime) -> int:
     """Too late for rows that wait, and for unknown ones that would be sent again."""
     for source in (State.QUEUED, State.UNKNOWN):
         check_move(source, State.EXPIRED)
-    again = and_(OutboxEmail.state == State.UNKNOWN, OutboxEmail.if_unknown == "resend")
-    return changed_rows(
-        session,
-        update(OutboxEmail)
-        .where(or_(OutboxEmail.state == State.QUEUED, again), OutboxEmail.expires_at <= moment)
-        .values(state=State.EXPIRED),
+    again = and_(OutboxRow.state == State.UNKNOWN, OutboxRow.if_unknown == "resend")
+    statement = (
+        update(OutboxRow)
+        .where(or_(OutboxRow.state == State.QUEUED, again), OutboxRow.expires_at <= moment)
+        .values(state=State.EXPIRED)
     )
+    expired = returned(session, statement, OutboxRow.id)
+    for (row_id,) in expired:
+        note(session, row_id, State.EXPIRED, at=moment)
+    return len(expired)
 
 
 def _resend_unknown(session: Session, moment: datetime) -> int:
@@ -112,21 +133,24 @@ def _resend_unknown(session: Session, moment: datetime) -> int:
     check_move(State.UNKNOWN, State.QUEUED)
     lost_answers = (
         select(func.count())
-        .where(Attempt.email_id == OutboxEmail.id, Attempt.outcome.in_(OPEN_OUTCOMES))
+        .where(Attempt.email_id == OutboxRow.id, Attempt.outcome.in_(OPEN_OUTCOMES))
         .scalar_subquery()
     )
     wait = timedelta(seconds=current_app.config["EMAIL_UNKNOWN_WAIT"])
-    return changed_rows(
-        session,
-        update(OutboxEmail)
+    statement = (
+        update(OutboxRow)
         .where(
-            OutboxEmail.state == State.UNKNOWN,
-            OutboxEmail.if_unknown == "resend",
-            OutboxEmail.unknown_since <= moment - wait,
+            OutboxRow.state == State.UNKNOWN,
+            OutboxRow.if_unknown == "resend",
+            OutboxRow.unknown_since <= moment - wait,
             lost_answers < 2,
         )
-        .values(state=State.QUEUED, due_at=moment, unknown_since=None, bound=False),
+        .values(state=State.QUEUED, due_at=moment, unknown_since=None, bound=False)
     )
+    resent = returned(session, statement, OutboxRow.id)
+    for (row_id,) in resent:
+        note(session, row_id, "sent_again", f"no news for {wait.total_seconds():g} s", at=moment)
+    return len(resent)
 
 
 def _honours_keys() -> ColumnElement[bool]:
@@ -135,4 +159,4 @@ def _honours_keys() -> ColumnElement[bool]:
         for name in email_service.chain
         if email_service.provider(name).capabilities.idempotency_window
     ]
-    return OutboxEmail.provider.in_(names)
+    return OutboxRow.provider.in_(names)

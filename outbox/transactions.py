@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CursorResult, Update, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from extensions import db
 from models import utc_now
@@ -34,3 +35,12 @@ def changed_rows(session: Session, statement: Update) -> int:
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101  for the type checker: an UPDATE gives one
     return result.rowcount
+
+
+def returned(
+    session: Session, statement: Update, *columns: InstrumentedAttribute[Any]
+) -> list[tuple[Any, ...]]:
+    """Execute an UPDATE like `changed_rows`; these columns of each row it changed."""
+    options = {"synchronize_session": False}
+    rows = session.execute(statement.returning(*columns), execution_options=options)
+    return [tuple(row) for row in rows]

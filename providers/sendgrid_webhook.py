@@ -40,8 +40,8 @@ class SendGridWebhook(Webhook):
     ) -> bool:
         return verify_sendgrid_signature(
             payload,
-            headers.get("X-Twilio-Email-Event-Webhook-Timestamp", ""),
-            headers.get("X-Twilio-Email-Event-Webhook-Signature", ""),
+            headers.get("x-twilio-email-event-webhook-timestamp", ""),
+            headers.get("x-twilio-email-event-webhook-signature", ""),
             secret,
             max_age,
         )

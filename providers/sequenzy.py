@@ -35,13 +35,15 @@ class Sequenzy(HttpProvider):
             "bcc": _addresses(message.bcc),
             "from": str(message.from_email or ""),
             "replyTo": str(message.reply_to[0]) if message.reply_to else "",
-            "headers": dict(message.headers),
+            "headers": _headers(message),
             "attachments": [
                 attachment_fields(file, content_type="contentType", content_id="contentId")
                 for file in message.attachments
             ],
             **_template_proof(message),
         }
+        if message.category == "marketing":
+            payload["emailType"] = "marketing"
         if message.sensitive:
             payload["trackingSettings"] = {"clickTracking": False, "openTracking": False}
         body = json.dumps({name: value for name, value in payload.items() if value}).encode()
@@ -80,6 +82,12 @@ class Sequenzy(HttpProvider):
 
 def _addresses(addresses: tuple[Address, ...]) -> list[str]:
     return [address.email for address in addresses]
+
+
+def _headers(message: EmailMessage) -> dict[str, str]:
+    # In its marketing mode Sequenzy adds its own pair; nobody needs two ways out.
+    own = ("list-unsubscribe", "list-unsubscribe-post") if message.category == "marketing" else ()
+    return {name: value for name, value in message.headers.items() if name.lower() not in own}
 
 
 def _template_proof(message: EmailMessage) -> dict[str, Any]:

@@ -40,8 +40,8 @@ class SequenzyWebhook(Webhook):
     ) -> bool:
         return verify_sequenzy_signature(
             payload,
-            headers.get("X-Sequenzy-Timestamp", ""),
-            headers.get("X-Sequenzy-Signature", ""),
+            headers.get("x-sequenzy-timestamp", ""),
+            headers.get("x-sequenzy-signature", ""),
             secret,
         )
 

@@ -52,7 +52,10 @@ class Webhook(ABC):
         secret: str,
         max_age: float | None = None,
     ) -> bool:
-        """Whether the vendor signed exactly these bytes. Malformed is just False."""
+        """Whether the vendor signed exactly these bytes. Malformed is just False.
+
+        The names of `headers` are in lower case.
+        """
 
     @abstractmethod
     def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:

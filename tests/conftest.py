@@ -12,11 +12,11 @@ from flask_migrate import upgrade
 
 from app import create_app
 from extensions import db
-from testing import TEST_SETTINGS, outbox_emails
+from testing import TEST_SETTINGS, outbox_emails, scheduled_emails
 from tests.servers import PostgreSQL, Valkey
 from tests.simulator.process import Simulator
 
-__all__ = ["outbox_emails"]
+__all__ = ["outbox_emails", "scheduled_emails"]
 
 MakeApp = Callable[..., Flask]
 

@@ -33,6 +33,7 @@ LADDER = (
     "providers",
     "setting_types",
     "config",
+    "unsubscribe_links",
     "email_service",
     "extensions",
     "models",
@@ -43,6 +44,7 @@ LADDER = (
     "dispatcher",
     "celery_app",
     "background",
+    "subscribers",
     "emails",
     "blueprints",
     "cli",
@@ -51,7 +53,7 @@ LADDER = (
     "tasks",
 )
 BESIDE = {"tests", "simulator", "drill", "benchmarks"}
-WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {"security"}
+WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {"security", "unsubscribe_links"}
 
 
 def files_of(module: str) -> list[Path]:

@@ -35,7 +35,7 @@ def event(kind: EventType, **fields: Any) -> TrackingEvent:
 
 def tell(*events: TrackingEvent) -> list[bool]:
     with transaction() as session:
-        return [tracking.apply(session, each) is not None for each in events]
+        return [tracking.apply(session, each) for each in events]
 
 
 def test_all_orders_of_events_end_in_the_same_state(app: Flask):

@@ -215,7 +215,8 @@ def test_the_fourth_email_in_an_hour_to_one_address_is_kept_back(
     paths = ("/api/signup", "/api/password-reset", "/api/signup", "/api/password-reset")
     address = {"name": "Ann", "email": "ann@example.com"}
     answers = [client.post(path, json=address) for path in paths]
-    assert [row.state for row in outbox_rows(app)] == ["queued"] * 3 + ["suppressed"]
+    mine = [row.state for row in outbox_rows(app) if row.recipient == "ann@example.com"]
+    assert mine == ["queued"] * 3 + ["suppressed"]
     assert len(outbox_emails) == 3
     assert same_answer(answers[1], answers[3])
     client.post("/api/signup", json={"name": "Bob", "email": "bob@example.com"})

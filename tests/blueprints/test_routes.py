@@ -11,7 +11,8 @@ ALWAYS = {
     "POST /api/signup", "GET /signup", "POST /signup", "GET /login", "POST /login", "POST /logout",
     "GET /account", "POST /api/password-reset", "GET /forgot-password", "POST /forgot-password",
     "GET /reset-password", "POST /reset-password", "GET /contact", "POST /contact",
-    "POST /api/webhooks/stripe", "GET /healthz", "GET /readyz", "GET /metrics",
+    "POST /api/webhooks/stripe", "POST /api/webhooks/<provider>", "GET /unsubscribe/<token>",
+    "POST /unsubscribe/<token>", "GET /healthz", "GET /readyz", "GET /metrics",
     "GET /static/<path:filename>",
 }  # fmt: skip
 IN_DEBUG = {
@@ -19,7 +20,8 @@ IN_DEBUG = {
     "GET /inbox.json", "GET /inbox/<uuid:email_id>", "GET /inbox/<uuid:email_id>/body",
     "GET /inbox/<uuid:email_id>/attachments/<int:index>",
 }  # fmt: skip
-SIGNED = {"stripe.stripe_webhook"}  # guarded by a signature instead of a rate
+# Guarded by a signature instead of a rate; `unsubscribe.act` by the one in its token.
+SIGNED = {"stripe.stripe_webhook", "provider_webhooks.provider_webhook", "unsubscribe.act"}
 
 
 def routes(app: Flask) -> set[str]:
@@ -35,14 +37,15 @@ def test_the_routes_are_those_of_the_design(make_app: MakeApp):
     assert routes(make_app(**PRODUCTION)) == ALWAYS
 
 
-def test_exactly_the_api_is_exempt_from_csrf(app: Flask):
+def test_exactly_the_api_and_unsubscribing_are_exempt_from_csrf(app: Flask):
     def exempt(endpoint: str) -> bool:
         view = app.view_functions[endpoint]
         return f"{view.__module__}.{view.__name__}" in csrf._exempt_views
 
     rules = list(app.url_map.iter_rules())
-    found = {rule.rule for rule in rules if exempt(rule.endpoint)}
-    assert found == {rule.rule for rule in rules if rule.rule.startswith("/api/")}
+    found = {rule.endpoint for rule in rules if exempt(rule.endpoint)}
+    api = {rule.endpoint for rule in rules if rule.rule.startswith("/api/")}
+    assert found == api | {"unsubscribe.act"}
     assert csrf._exempt_blueprints == set()
 
 

@@ -11,7 +11,7 @@ from extensions import db
 from message import EmailMessage
 from models import OutboxEmail, ReceivedEvent
 from testing import assert_no_email_sent
-from webhook_inbox import EventRejected, Outcome
+from webhook_inbox import EventRejected, Incoming, Outcome
 
 
 def hello() -> None:
@@ -34,7 +34,8 @@ def then_break() -> None:
 
 
 def receive(effect, *, source: str = "stripe", event_id: str = "evt_1") -> Outcome:
-    return webhook_inbox.receive(source, event_id, "ping", '{"id": "evt_1"}', effect)
+    event = Incoming(event_id=event_id, type="ping", payload='{"id": "evt_1"}', effect=effect)
+    return webhook_inbox.receive(source, event)
 
 
 def rows() -> list[tuple[str, str | None]]:

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
+import outbox
 from email_service import EmailService
 from extensions import db
 from message import EmailMessage
@@ -29,6 +30,15 @@ def queue(**fields: Any) -> str:
 def row(email_id: str) -> OutboxEmail:
     with transaction() as session:
         return session.get_one(OutboxEmail, email_id)
+
+
+def story(email_id: str) -> list[tuple[str, str]]:
+    """The timeline without its times."""
+    with transaction() as session:
+        return [
+            (each.type, each.detail)
+            for each in outbox.timeline(session.get_one(OutboxEmail, email_id))
+        ]
 
 
 def change(email_id: str, **values: Any) -> None:

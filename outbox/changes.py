@@ -1,0 +1,52 @@
+"""Changes of subscribers in the outbox: the same rows, claims and retries as emails.
+
+A change may be repeated without harm, so none ends as `unknown`: it is repeated until it is done.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from errors import OutcomeUnknown, ProviderUnavailable
+from extensions import email as email_service
+from message import new_id
+from models import OutboxChange, State, utc_now
+from providers.base import Receipt
+from subscriber_changes import SubscriberChange, freeze_change, kind_of, thaw_change
+
+
+def enqueue_change(
+    session: Session, change: SubscriberChange, *, origin: str | None = None
+) -> OutboxChange:
+    """Store a change of a subscriber in `session`'s transaction, for the first provider.
+
+    Raises `UnsupportedFeature` if that provider has no such thing.
+    """
+    provider = email_service.chain[0]
+    email_service.provider(provider).check_change(change)
+    created_at = utc_now()
+    row = OutboxChange(
+        id=new_id(), kind=kind_of(change), category="subscriber", origin=origin,
+        recipient=change.email, subject=kind_of(change), message=freeze_change(change),
+        if_unknown="resend", sensitive=False, state=State.QUEUED, due_at=created_at,
+        created_at=created_at, provider=provider,
+        bound=True,  # a list of subscribers lives with one provider
+        suspect=False, marks=[],
+    )  # fmt: skip
+    session.add(row)
+    return row
+
+
+def call(provider: str, stored: dict[str, Any], key: str) -> Receipt:
+    """Make a stored change at its provider. Raises `EmailSendError`, never `OutcomeUnknown`."""
+    try:
+        return email_service.change_subscriber(provider, thaw_change(stored), key)
+    except OutcomeUnknown as error:
+        raise ProviderUnavailable(str(error), error.status, provider=provider) from error
+
+
+def hash_of(stored: dict[str, Any]) -> str:
+    """What an attempt at this change did, in place of the bytes of a message."""
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,14 @@
+"""Lines of an email's timeline that are no attempts: what we decided, or a person."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from models import EmailEvent, utc_now
+
+
+def note(
+    session: Session, row_id: str, what: str, detail: str = "", *, at: datetime | None = None
+) -> None:
+    """Write down that `what` happened to this row, in the caller's transaction."""
+    session.add(EmailEvent(email_id=row_id, type=what, detail=detail, at=at or utc_now()))
