@@ -15,6 +15,7 @@ from message import new_id
 from models import Suppression, utc_now
 
 Scope = Literal["all", "marketing"]
+FORGOTTEN = "forgotten:"  # begins what stands for an address that was forgotten
 
 
 def suppress(session: Session, address: str, scope: Scope, *, reason: str, source: str) -> bool:
@@ -61,7 +62,7 @@ def hashed(address: str) -> str:
     """What stands for an address that was forgotten: nobody can read it without SECRET_KEY."""
     key = current_app.config["SECRET_KEY"].encode()
     digest = hmac.new(key, b"suppression:" + address.lower().encode(), hashlib.sha256)
-    return f"forgotten:{digest.hexdigest()}"
+    return FORGOTTEN + digest.hexdigest()
 
 
 @frozen

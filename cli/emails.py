@@ -13,7 +13,7 @@ from errors import InvalidMessage
 from extensions import db
 from extensions import email as email_service
 from message import Attachment, EmailMessage
-from models import OutboxEmail, State, iso, utc_now
+from models import OutboxRow, State, iso, utc_now
 
 FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -53,8 +53,9 @@ def list_emails(state: str | None, limit: int) -> None:
     """List the newest emails."""
     rows = outbox.recent(db.session(), state=state, limit=limit)
     for row in rows:
-        columns = (iso(row.created_at), row.id, f"{row.state:<10}", f"{row.kind or '-':<15}")
-        click.echo("  ".join((*columns, row.recipient)))
+        became = " ".join(filter(None, [row.delivery_status, *row.marks])) or "-"
+        columns = (iso(row.created_at), row.id, f"{row.state:<10}", f"{row.kind or '-':<16}")
+        click.echo("  ".join((*columns, f"{became:<10}", row.recipient)))
     if not rows:
         click.echo("no emails")
 
@@ -70,6 +71,7 @@ def show(email_id: str) -> None:
         "to": row.recipient,
         "subject": row.subject,
         "state": row.state,
+        "delivery": " ".join(filter(None, [row.delivery_status, *row.marks])) or None,
         "attempts": row.attempts,
         "provider": row.provider,
         "provider id": row.provider_message_id,
@@ -92,11 +94,12 @@ def retry(email_id: str | None, failed: bool) -> None:
     if bool(email_id) == failed:
         raise click.UsageError("give either an id or --failed")
     if failed:
-        count = outbox.retry_all_failed(db.session())
+        count = outbox.retry_all_failed(db.session(), by=_this_command())
     else:
         row = _find(email_id or "")
-        if not outbox.retry(db.session(), row.id):
-            raise click.ClickException(f"{row.id} is {row.state}; only failed emails are retried")
+        if not outbox.retry(db.session(), row.id, by=_this_command()):
+            why = "its body was removed" if row.blanked_at else "only failed emails are retried"
+            raise click.ClickException(f"{row.id} is {row.state}; {why}")
         count = 1
     db.session.commit()
     click.echo(f"{count} queued again; the running app delivers them")
@@ -107,7 +110,7 @@ def retry(email_id: str | None, failed: bool) -> None:
 def cancel(email_id: str) -> None:
     """Take back an email that is still queued."""
     row = _find(email_id)
-    if not outbox.cancel(db.session(), row.id):
+    if not outbox.cancel(db.session(), row.id, by=_this_command()):
         raise click.ClickException(f"{row.id} is {_state_now(row.id)}; only queued emails can be")
     db.session.commit()
     click.echo(f"{row.id} is cancelled")
@@ -123,7 +126,7 @@ def resolve(email_id: str, how: str | None) -> None:
         raise click.UsageError("give --sent or --resend")
     row = _find(email_id)
     decide = outbox.resolve_as_sent if how == "sent" else outbox.resolve_by_resending
-    if not decide(db.session(), row.id):
+    if not decide(db.session(), row.id, by=_this_command()):
         raise click.ClickException(f"{row.id} is {_state_now(row.id)}, not unknown")
     db.session.commit()
     click.echo(f"{row.id} is {'accepted' if how == 'sent' else 'queued again'}")
@@ -140,14 +143,18 @@ def _sample(name: str, sample: str | None) -> EmailMessage:
     return email.compose(**email.samples[sample])
 
 
-def _find(email_id: str) -> OutboxEmail:
-    row = outbox.find(db.session(), email_id.strip().lower())
+def _find(row_id: str) -> OutboxRow:
+    row = outbox.find_row(db.session(), row_id.strip().lower())
     if row is None:
-        raise click.ClickException(f"there is no email {email_id}; see: flask email list")
+        raise click.ClickException(f"there is no email {row_id}; see: flask email list")
     return row
 
 
-def _waits_for(row: OutboxEmail) -> str:
+def _this_command() -> str:
+    return f"by hand ({click.get_current_context().command_path})"
+
+
+def _waits_for(row: OutboxRow) -> str:
     states = outbox.provider_states(db.session(), email_service.chain, utc_now())
     paused = [f"{name} is {state}" for name, state in states.items() if state != "ok"]
     if paused:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Update, func, select
+from sqlalchemy import CursorResult, Delete, Update, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from extensions import db
@@ -30,10 +30,10 @@ def now(session: Session) -> datetime:
     return moment
 
 
-def changed_rows(session: Session, statement: Update) -> int:
-    """Execute an UPDATE as it stands, without touching loaded objects; how many rows it changed."""
+def changed_rows(session: Session, statement: Update | Delete) -> int:
+    """Execute it as it stands, without touching loaded objects; how many rows it changed."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(result, CursorResult)  # noqa: S101  for the type checker: an UPDATE gives one
+    assert isinstance(result, CursorResult)  # noqa: S101  for the type checker: these give one
     return result.rowcount
 
 

@@ -41,6 +41,7 @@ LADDER = (
     "outbox",
     "webhook_inbox",
     "tracking",
+    "privacy",
     "dispatcher",
     "celery_app",
     "background",

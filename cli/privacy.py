@@ -1,0 +1,53 @@
+"""What is not kept: old bodies and rows, and everything about one person."""
+
+from datetime import timedelta
+
+import click
+
+import privacy
+from address import Address
+from cli.group import email_commands
+from errors import InvalidMessage
+from extensions import db
+
+
+@email_commands.command("purge")
+@click.option("--bodies", type=click.IntRange(0), default=14, show_default=True, metavar="DAYS")
+@click.option("--rows", type=click.IntRange(1), default=90, show_default=True, metavar="DAYS")
+def purge(bodies: int, rows: int) -> None:
+    """Remove the bodies and, later, the rows of emails that are done with. Run it daily.
+
+    What still waits, is being sent, or is unknown stays whole.
+    """
+    if rows < bodies:
+        raise click.UsageError("--rows must not be less than --bodies")
+    blanked = privacy.remove_bodies(db.session(), older_than=timedelta(days=bodies))
+    removed = privacy.remove_rows(db.session(), older_than=timedelta(days=rows))
+    db.session.commit()
+    click.echo(f"{blanked} bodies and {removed} emails removed")
+
+
+@email_commands.command("forget")
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(address: str, yes: bool) -> None:
+    """Remove the account, the emails and the events of ADDRESS for good.
+
+    Whether the address is suppressed is kept under a keyed hash, so that it stays so.
+    """
+    try:
+        person = Address.parse(address).email
+    except InvalidMessage as error:
+        raise click.BadParameter(str(error)) from None
+    if not yes:
+        click.confirm(f"Remove everything about {person}, and take back what waits?", abort=True)
+    try:
+        forgotten = privacy.forget(db.session(), person)
+    except privacy.StillSending as error:
+        raise click.ClickException(str(error)) from None
+    db.session.commit()
+    click.echo(
+        f"{forgotten.emails} emails, {forgotten.events} events and {forgotten.accounts} accounts "
+        f"removed; {forgotten.suppressions} suppressions kept as hashes. "
+        "Remove them at your provider, too."
+    )

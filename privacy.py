@@ -1,0 +1,103 @@
+"""What is not kept: old bodies, old rows, and everything about somebody who asks for it."""
+
+from datetime import timedelta
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import String, case, cast, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+import suppression
+from models import OutboxEmail, OutboxRow, ReceivedEvent, State, User, utc_now
+from outbox.blanking import blank
+from outbox.transactions import changed_rows
+from webhook_inbox import Outcome
+
+BATCH = 500
+DONE = (
+    State.ACCEPTED, State.SUPPRESSED, State.EXPIRED, State.CANCELLED, State.FAILED,
+)  # fmt: skip
+"""States in which nothing more happens to an email by itself."""
+
+
+class StillSending(Exception):
+    """Somebody cannot be forgotten in the middle of an email."""
+
+
+@frozen(kw_only=True)
+class Forgotten:
+    """How much there was about somebody."""
+
+    emails: int
+    events: int
+    accounts: int
+    suppressions: int
+
+
+def remove_bodies(session: Session, *, older_than: timedelta) -> int:
+    """Remove text and attachments of emails that are done with; how many there were."""
+    moment, count = utc_now(), 0
+    old = select(OutboxEmail).where(
+        OutboxEmail.state.in_(DONE),
+        OutboxEmail.created_at < moment - older_than,
+        OutboxEmail.blanked_at.is_(None),
+    )
+    while emails := session.scalars(old.limit(BATCH)).all():
+        for email in emails:
+            blank(email, moment)
+        session.flush()
+        session.expunge_all()  # bodies are large; thousands of them need not be held at once
+        count += len(emails)
+    return count
+
+
+def remove_rows(session: Session, *, older_than: timedelta) -> int:
+    """Remove rows that are done with, and events received before then; how many rows."""
+    before = utc_now() - older_than
+    changed_rows(session, delete(ReceivedEvent).where(ReceivedEvent.received_at < before))
+    old = (OutboxRow.state.in_(DONE), OutboxRow.created_at < before)
+    return changed_rows(session, delete(OutboxRow).where(*old))
+
+
+def forget(session: Session, address: str) -> Forgotten:
+    """Remove whatever is stored about `address`, and take back what waits for it.
+
+    Received events keep their ids alone, so that a redelivery has no effect. Raises `StillSending`
+    while an email is on its way, whose outcome would be lost.
+    """
+    address = address.lower()
+    rows = _rows_about(session, address)
+    if any(row.state == State.SENDING for row in rows):
+        raise StillSending(f"an email with {address} is being sent now; try again in a minute")
+    ids = [row.id for row in rows]
+    return Forgotten(
+        events=_empty_events(session, address, ids),
+        emails=changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(ids))),
+        accounts=changed_rows(session, delete(User).where(User.email == address)),
+        suppressions=suppression.forget(session, address),
+    )
+
+
+def _rows_about(session: Session, address: str) -> list[OutboxRow]:
+    """Those to somebody, and those that somebody wrote: contact notices carry a Reply-To."""
+    mentioned = cast(OutboxRow.message, String).icontains(f'"{address}"', autoescape=True)
+    found = select(OutboxRow).where(or_(OutboxRow.recipient == address, mentioned))
+    locked = session.scalars(found.with_for_update()).all()
+    return [row for row in locked if row.recipient == address or address in _people(row.message)]
+
+
+def _people(stored: dict[str, Any]) -> set[str]:
+    fields = ("to", "cc", "bcc", "reply_to")
+    return {each["email"].lower() for name in fields for each in stored.get(name, [])}
+
+
+def _empty_events(session: Session, address: str, ids: list[str]) -> int:
+    about = or_(
+        ReceivedEvent.email_id.in_(ids),
+        ReceivedEvent.payload.icontains(f'"{address}"', autoescape=True),
+    )
+    waiting = case(
+        (ReceivedEvent.outcome == Outcome.WAITING, Outcome.IGNORED), else_=ReceivedEvent.outcome
+    )
+    values = {"payload": "", "error": None, "email_id": None, "outcome": waiting}
+    return changed_rows(session, update(ReceivedEvent).where(about).values(values))
