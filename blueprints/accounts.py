@@ -189,14 +189,16 @@ def _sign_up(form: SignupForm) -> None:
     name, address, password = text(form.name), text(form.email), text(form.password)
     # Hashing takes long on purpose: it happens before the database is asked to wait for us.
     password_hash = generate_password_hash(password) if password else None
-    if _add_user(address, name, password_hash):
+    new = _add_user(address, name, password_hash)
+    if new:
         message = emails.welcome(to=address, name=name)
-        _begin_marketing(address, name)
     else:
         # By the name they gave themselves: a stranger must not choose words for their inbox.
         owner = db.session.scalars(select(User).where(User.email == address.lower())).one()
         message = emails.account_exists(to=owner.email, name=owner.name)
     send_in_background(message, limit_key=f"to:{address.lower()}")
+    if new:
+        _begin_marketing(address, name)
     db.session.commit()
 
 

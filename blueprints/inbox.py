@@ -5,6 +5,7 @@ import re
 from typing import Any
 from uuid import UUID
 
+import attrs
 from flask import Blueprint, abort, jsonify, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
@@ -12,7 +13,7 @@ import outbox
 from blueprints.mail_html import mail_html
 from extensions import db, limiter
 from message import EmailMessage
-from models import OutboxEmail, iso
+from models import OutboxEmail, State, iso
 from outbox.frozen import thaw
 
 blueprint = Blueprint("inbox", __name__)
@@ -24,7 +25,12 @@ def index() -> ResponseReturnValue:
     """The newest emails first; `?q=` searches recipient and subject."""
     query = _query()
     found = outbox.recent(db.session(), query=query)
-    return render_template("pages/inbox.html", emails=[_line(each) for each in found], q=query)
+    return render_template(
+        "pages/inbox.html",
+        emails=[_line(each) for each in found],
+        q=query,
+        totals=[attrs.asdict(each) for each in outbox.totals(db.session())],
+    )
 
 
 @blueprint.get("/inbox.json")
@@ -86,10 +92,16 @@ def _line(email: OutboxEmail) -> dict[str, Any]:
         "subject": email.subject,
         "kind": email.kind,
         "state": email.state,
+        "became": _became(email),
         "provider": email.provider,
         "created_at": email.created_at,
         "url": url_for("inbox.show", email_id=email.id),
     }
+
+
+def _became(email: OutboxEmail) -> list[str]:
+    """What the provider reported: how far it got, and the marks beside that."""
+    return [*([email.delivery_status] if email.delivery_status else []), *email.marks]
 
 
 def _details(email: OutboxEmail) -> dict[str, Any]:
@@ -111,6 +123,8 @@ def _details(email: OutboxEmail) -> dict[str, Any]:
         ],
         "provider_message_id": email.provider_message_id,
         "last_error": email.last_error,
+        "blanked_at": email.blanked_at,
+        "due_at": email.due_at if email.state == State.QUEUED else None,
     }
 
 

@@ -27,11 +27,20 @@ function build(email) {
   return row;
 }
 
+function eventBadge(event) {
+  const badge = document.createElement("span");
+  badge.className = "badge";
+  badge.dataset.event = event;
+  badge.textContent = event;
+  return badge;
+}
+
 function update(row, email) {
-  const badge = row.querySelector(".badge");
+  const badge = row.querySelector(".badge[data-state]");
   badge.textContent = email.state;
   badge.dataset.state = email.state;
   slot(row, "provider").textContent = email.provider ?? "";
+  slot(row, "became").replaceChildren(...email.became.flatMap((event) => [eventBadge(event), " "]));
 }
 
 function dropMissing(ids) {

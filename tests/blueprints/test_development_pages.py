@@ -73,6 +73,7 @@ def test_the_inbox_lists_the_newest_first_as_page_and_as_json(client: FlaskClien
         "subject": "Number 2",
         "kind": "",
         "state": "accepted",
+        "became": [],
         "provider": "inbox",
         "url": f"/inbox/{ids[2]}",
     }

@@ -65,6 +65,7 @@ PLACES = {
     "inbox without a match": Place("/inbox?q=nobody"),
     "email": Place("/inbox/{email_id}"),
     "preview": Place("/preview"),
+    "unsubscribe": Place("/unsubscribe/{way_out}"),
     "not found": Place("/nowhere", status=404),
 }
 
@@ -76,17 +77,25 @@ def details(url: str, production_url: str) -> dict[str, str]:
         requests.post(f"{url}/api/{route}", json=ACCOUNT, timeout=10).raise_for_status()
     found: list[dict[str, str]] = []
 
-    def both_arrived() -> bool:
+    def all_arrived() -> bool:
         feed = requests.get(f"{url}/inbox.json?q={ACCOUNT['email']}", timeout=10).json()
         found[:] = feed["emails"]
-        return [each["state"] for each in found] == ["accepted", "accepted"]
+        return [each["state"] for each in found] == ["accepted", "queued", "accepted"]
 
-    wait_until(both_arrived, "the welcome and the reset email")
-    reset, welcome = found
+    wait_until(all_arrived, "the welcome and the reset email")
+    reset, later, welcome = found
     html = requests.get(f"{url}/inbox/{reset['id']}/body", timeout=10).text
     token = re.search(r"/reset-password\?token=([^\"]+)", html)
     assert token
-    return {"email_id": welcome["id"], "token": token[1], "production_url": production_url}
+    later_html = requests.get(f"{url}/inbox/{later['id']}/body", timeout=10).text
+    way_out = re.search(r"/unsubscribe/([^\"]+)", later_html)
+    assert way_out
+    return {
+        "email_id": welcome["id"],
+        "token": token[1],
+        "way_out": way_out[1],
+        "production_url": production_url,
+    }
 
 
 @pytest.fixture(scope="module", params=PLACES.values(), ids=list(PLACES))
