@@ -30,10 +30,10 @@ class Definitions(Generic[Made, Wanted]):
         self._known: dict[str, Made] = {}
         self._creating = Lock()
 
-    def find(self, names: Iterable[str]) -> dict[str, Made]:
-        """Those that exist, by name."""
+    def find(self, names: Iterable[str], *, fresh: bool = False) -> dict[str, Made]:
+        """Those that exist, by name; `fresh` trusts nothing that was looked up before."""
         names, known = list(names), self._known
-        if not known.keys() >= set(names):
+        if fresh or not known.keys() >= set(names):
             known = self._known = self._read()
         return {name: known[name] for name in names if name in known}
 

@@ -37,8 +37,9 @@ class ResendSubscribers(Subscribers):
         self._add_to_segment(change.email, change.tag)
 
     def remove_tag(self, change: RemoveTag) -> None:
-        # 404: neither the contact nor the segment, or the one is not in the other.
-        for segment in self._segments.find([change.tag]).get(change.tag, ()):
+        # 404: the contact is not in it, or is not there at all. So a segment that is gone would
+        # not be noticed, nor another that has its name now.
+        for segment in self._segments.find([change.tag], fresh=True).get(change.tag, ()):
             self.send_to_existing("DELETE", f"{_contact(change.email)}/segments/{segment}")
 
     def record_event(self, change: RecordEvent, key: str) -> None:

@@ -48,7 +48,7 @@ class SendGridSubscribers(Subscribers):
         self._put({"email": change.email}, [change.tag])
 
     def remove_tag(self, change: RemoveTag) -> str | None:
-        lists = self._lists.find([change.tag]).get(change.tag, ())
+        lists = self._lists.find([change.tag], fresh=True).get(change.tag, ())
         if not lists:
             return None
         contact = self._contact_id(change.email)
