@@ -19,6 +19,7 @@ MAX_TAGS = 20
 MAX_ATTRIBUTES = 50
 MAX_VALUES_BYTES = 10_000  # of all attributes or properties together, as JSON
 
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _TAG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 Value = str | int | float | bool | None
@@ -54,25 +55,43 @@ def _event(value: str) -> str:
     return value
 
 
-def _values(value: Mapping[str, Value]) -> Mapping[str, Value]:
-    if len(value) > MAX_ATTRIBUTES:
-        raise InvalidMessage(f"at most {MAX_ATTRIBUTES} values can be kept", field="attributes")
-    for name, content in value.items():
-        one_line(name, "attributes", 100)
-        if not isinstance(content, Value):
+def _attributes(value: Mapping[str, Value]) -> Mapping[str, Value]:
+    values = _values(value, "attributes")
+    for name in values:
+        if not _ATTRIBUTE.fullmatch(name):  # a field at Resend and SendGrid has no other form
             raise InvalidMessage(
-                f"attributes[{name}] must be text, a number, true, false or null",
+                f"attribute {name!r} must be like plan_name, with at most 50 characters",
                 field="attributes",
             )
+    if len({name.lower() for name in values}) < len(values):  # the same field at SendGrid
+        raise InvalidMessage("attributes differ in case only", field="attributes")
+    return values
+
+
+def _properties(value: Mapping[str, Value]) -> Mapping[str, Value]:
+    return _values(value, "properties")
+
+
+def _values(value: Mapping[str, Value], what: str) -> Mapping[str, Value]:
+    if not isinstance(value, Mapping) or len(value) > MAX_ATTRIBUTES:
+        raise InvalidMessage(
+            f"{what} must be names with values, at most {MAX_ATTRIBUTES}", field=what
+        )
+    for name, content in value.items():
+        one_line(name, what, 100)
+        if not isinstance(content, Value):
+            raise InvalidMessage(
+                f"{what}[{name}] must be text, a number, true, false or null", field=what
+            )
         if isinstance(content, str):
-            one_line(content, f"attributes[{name}]", 1000)
+            one_line(content, f"{what}[{name}]", 1000)
     try:
         size = len(json.dumps(dict(value), allow_nan=False))
     except ValueError:
-        raise InvalidMessage("attributes hold a number JSON cannot", field="attributes") from None
+        raise InvalidMessage(f"{what} hold a number that JSON cannot", field=what) from None
     if size > MAX_VALUES_BYTES:
         raise InvalidMessage(
-            f"attributes have {size} bytes; the limit is {MAX_VALUES_BYTES}", field="attributes"
+            f"{what} have {size} bytes; the limit is {MAX_VALUES_BYTES}", field=what
         )
     return MappingProxyType(dict(value))
 
@@ -81,6 +100,8 @@ def _values(value: Mapping[str, Value]) -> Mapping[str, Value]:
 class Subscribe:
     """Add a subscriber, or bring one up to date; tags and attributes are added to those there.
 
+    What is not given stays as it is. An attribute that is None is cleared. Where a provider has
+    fields of text and numbers only, true and false become text.
     Somebody who unsubscribed stays unsubscribed.
     """
 
@@ -88,7 +109,7 @@ class Subscribe:
     first_name: str = field(default="", converter=_name)
     last_name: str = field(default="", converter=_name)
     tags: tuple[str, ...] = field(default=(), converter=_tags)
-    attributes: Mapping[str, Value] = field(factory=dict, converter=_values)
+    attributes: Mapping[str, Value] = field(factory=dict, converter=_attributes)
 
 
 @frozen(kw_only=True)
@@ -113,7 +134,7 @@ class RecordEvent:
 
     email: str = field(converter=_email)
     event: str = field(converter=_event)
-    properties: Mapping[str, Value] = field(factory=dict, converter=_values)
+    properties: Mapping[str, Value] = field(factory=dict, converter=_properties)
 
 
 @frozen(kw_only=True)

@@ -24,7 +24,7 @@ from providers.subscribers import Subscribers
 from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
 from subscriber_changes import SubscriberChange
 
-MAX_ANSWER = 64 * 1024  # bytes; a provider's answer is a few hundred
+MAX_ANSWER = 1024 * 1024  # bytes; a receipt has a few hundred, a list of definitions 100 KB
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds we believe a Retry-After
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no log line or column should hold
@@ -46,6 +46,8 @@ class HttpProvider(Provider):
         self.timeout = timeout
         self._api_key = api_key
         self._session = open_session(api_key, threads)
+        # One for the provider's life: it remembers the names it looked up.
+        self._subscribers = self.subscribers(self.name, self.call) if self.subscribers else None
 
     @abstractmethod
     def receipt(self, answer: Answer) -> Receipt:
@@ -74,16 +76,17 @@ class HttpProvider(Provider):
         raise self.error(answer)
 
     def check_change(self, change: SubscriberChange) -> None:
-        self._subscribers(change).check(change)
+        self._kept().check(change)
 
     def change_subscriber(self, change: SubscriberChange, key: str) -> Receipt:
-        self._subscribers(change).apply(change, key)
-        return Receipt(provider=self.name, message_id=None, status=200)
+        note = self._kept().apply(change, key)
+        notes = (note,) if note else ()
+        return Receipt(provider=self.name, message_id=None, status=200, notes=notes)
 
-    def _subscribers(self, change: SubscriberChange) -> Subscribers:
-        if self.subscribers is None:
+    def _kept(self) -> Subscribers:
+        if self._subscribers is None:
             raise UnsupportedFeature(f"{self.name} keeps no subscribers", provider=self.name)
-        return self.subscribers(self.name, self.call)
+        return self._subscribers
 
     def error(self, answer: Answer) -> EmailSendError:
         """The member of the error tree for an answer that is not a yes."""

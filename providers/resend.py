@@ -14,6 +14,7 @@ from errors import (
 from message import Address, EmailMessage
 from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
 from providers.http import HttpProvider, retry_after_seconds
+from providers.resend_subscribers import ResendSubscribers
 from providers.resend_webhook import ResendWebhook
 
 BUSY_WAIT = 3.0  # seconds until the request that holds the same key is done
@@ -24,6 +25,7 @@ class Resend(HttpProvider):
 
     name = "resend"
     webhook = ResendWebhook()
+    subscribers = ResendSubscribers
     default_url = "https://api.resend.com"
     capabilities = Capabilities(
         max_recipients=50,

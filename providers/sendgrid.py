@@ -7,6 +7,7 @@ from errors import EmailSendError, QuotaExceeded
 from message import Address, Attachment, EmailMessage
 from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
 from providers.http import HttpProvider, seconds_until
+from providers.sendgrid_subscribers import SendGridSubscribers
 from providers.sendgrid_webhook import SendGridWebhook
 
 
@@ -15,6 +16,7 @@ class SendGrid(HttpProvider):
 
     name = "sendgrid"
     webhook = SendGridWebhook()
+    subscribers = SendGridSubscribers
     default_url = "https://api.sendgrid.com"
     capabilities = Capabilities(
         max_recipients=1000,

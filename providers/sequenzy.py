@@ -8,6 +8,7 @@ from errors import EmailSendError, InvalidMessage, ProviderUnavailable
 from message import Address, EmailMessage
 from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
 from providers.http import HttpProvider, seconds_until
+from providers.sequenzy_subscribers import SequenzySubscribers
 from providers.sequenzy_webhook import SequenzyWebhook
 
 
@@ -16,6 +17,7 @@ class Sequenzy(HttpProvider):
 
     name = "sequenzy"
     webhook = SequenzyWebhook()
+    subscribers = SequenzySubscribers
     default_url = "https://api.sequenzy.com/api/v1"
     capabilities = Capabilities(
         max_recipients=50,
@@ -49,9 +51,13 @@ class Sequenzy(HttpProvider):
         body = json.dumps({name: value for name, value in payload.items() if value}).encode()
         return WireRequest(path="/transactional/send", body=body, headers={"Idempotency-Key": key})
 
-    def receipt(self, answer: Answer) -> Receipt:
+    def call(self, request: WireRequest) -> Answer:
+        answer = super().call(request)
         if answer.get("success") is False:
             raise InvalidMessage(self.explanation(answer), answer.status, provider=self.name)
+        return answer
+
+    def receipt(self, answer: Answer) -> Receipt:
         # `emailSendId` is the id its webhooks carry; `jobId` is an older queue id.
         message_id = answer.get("emailSendId") or answer.get("jobId")
         ignored = answer.get("ignoredHeaders")

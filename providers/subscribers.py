@@ -1,10 +1,12 @@
 """The contract of a provider's marketing side: one small interface for what each of them has."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+from urllib.parse import quote
 
-from errors import UnsupportedFeature
+from errors import InvalidMessage, ProviderUnavailable, UnsupportedFeature
 from providers.base import Answer, WireRequest
 from subscriber_changes import (
     AddTag,
@@ -21,8 +23,17 @@ Call = Callable[[WireRequest], Answer]
 
 
 class Subscribers(ABC):
-    """One vendor's subscribers. Every method may be repeated without harm, and raises the error
-    tree's members. `lacks` says per kind of change what the vendor does not have."""
+    """One vendor's subscribers, for any number of threads.
+
+    Every method may be repeated without harm, also after it broke off between two of its calls,
+    and raises the error tree's members. What it returns is a note for the record, if there is
+    something to say beyond yes. `lacks` says per kind of change what the vendor does not have.
+
+    All vendors alike: a tag or an event makes a subscriber of an address that is none yet, for
+    changes may come in any order. An address that unsubscribes before it subscribed is kept as
+    unsubscribed, so that a `Subscribe` that comes late does not win. Taking a tag away makes no
+    subscriber.
+    """
 
     lacks: ClassVar[dict[type, str]] = {}
 
@@ -38,32 +49,69 @@ class Subscribers(ABC):
                 f"{self._name} cannot {kind_of(change)}: {missing}", provider=self._name
             )
 
-    def apply(self, change: SubscriberChange, key: str) -> None:
+    def apply(self, change: SubscriberChange, key: str) -> str | None:
         """Make the change. `key` is our id of it, where the vendor recognises repeats."""
         self.check(change)
         match change:
             case Subscribe():
-                self.subscribe(change)
+                return self.subscribe(change)
             case AddTag():
-                self.add_tag(change)
+                return self.add_tag(change)
             case RemoveTag():
-                self.remove_tag(change)
+                return self.remove_tag(change)
             case RecordEvent():
-                self.record_event(change, key)
+                return self.record_event(change, key)
             case Unsubscribe():
-                self.unsubscribe(change)
+                return self.unsubscribe(change)
 
     @abstractmethod
-    def subscribe(self, change: Subscribe) -> None: ...
+    def subscribe(self, change: Subscribe) -> str | None: ...
 
     @abstractmethod
-    def add_tag(self, change: AddTag) -> None: ...
+    def add_tag(self, change: AddTag) -> str | None: ...
 
     @abstractmethod
-    def remove_tag(self, change: RemoveTag) -> None: ...
+    def remove_tag(self, change: RemoveTag) -> str | None: ...
 
     @abstractmethod
-    def record_event(self, change: RecordEvent, key: str) -> None: ...
+    def record_event(self, change: RecordEvent, key: str) -> str | None: ...
 
     @abstractmethod
-    def unsubscribe(self, change: Unsubscribe) -> None: ...
+    def unsubscribe(self, change: Unsubscribe) -> str | None: ...
+
+    def send(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Answer:
+        """One call, with `fields` as its JSON if there are any."""
+        body = b"" if fields is None else json.dumps(dict(fields)).encode()
+        return self._call(WireRequest(method=method, path=path, body=body))
+
+    def send_to_existing(
+        self, method: str, path: str, fields: Mapping[str, Any] | None = None
+    ) -> Answer | None:
+        """The same; None if the vendor says 404: there is nothing of this name."""
+        try:
+            return self.send(method, path, fields)
+        except InvalidMessage as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def items(self, answer: Answer, name: str) -> list[dict[str, Any]]:
+        """The objects of the list `name` in an answer. Raises if there is no such list."""
+        value = answer.get(name)
+        if not isinstance(value, list):
+            raise ProviderUnavailable(
+                f"{self._name} answered {answer.status} without a readable list {name!r}",
+                answer.status,
+                provider=self._name,
+            )
+        return [item for item in value if isinstance(item, dict)]
+
+
+def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`fields` without the empty ones: what is not given is left as it is."""
+    return {name: value for name, value in fields.items() if value not in ("", [], {}, None)}
+
+
+def in_path(part: str) -> str:
+    """`part` as one segment of a path: `ann+news@example.com` has two characters to escape."""
+    return quote(part, safe="")

@@ -3,14 +3,28 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from simulator import page, resend, sendgrid, sequenzy
+from simulator import (
+    page,
+    resend,
+    resend_contacts,
+    sendgrid,
+    sendgrid_contacts,
+    sequenzy,
+    sequenzy_contacts,
+)
+from simulator.contacts import Books, first_address
 from simulator.exchange import Answer, Dialect, Refused, Request, Route, json_answer
 from simulator.ledger import Ledger
 from simulator.misbehaviour import Behaviour, Ending, Misbehaviour, gateway_answer
 
 DIALECTS = (sequenzy.DIALECT, resend.DIALECT, sendgrid.DIALECT)
+CONTACTS = {
+    "sequenzy": sequenzy_contacts.ROUTES,
+    "resend": resend_contacts.ROUTES,
+    "sendgrid": sendgrid_contacts.ROUTES,
+}
 
 _ON_PAGE = 50  # emails
 
@@ -21,6 +35,7 @@ class Application:
 
     ledger: Ledger
     misbehaviour: Misbehaviour
+    books: Books = field(default_factory=Books)
 
     def respond(self, request: Request, wait: Callable[[float], None]) -> tuple[Answer, Ending]:
         """The answer, and how it ends. What it accepts is on disk when this returns."""
@@ -28,7 +43,7 @@ class Application:
         if own:
             return own, "answer"
         try:
-            dialect, route = _find(request)
+            dialect, route = self._find(request)
             dialect.authenticate(request)
             return self._treat(request, dialect, route, wait)
         except Refused as refused:
@@ -37,7 +52,8 @@ class Application:
     def _treat(
         self, request: Request, dialect: Dialect, route: Route, wait: Callable[[float], None]
     ) -> tuple[Answer, Ending]:
-        behaviour = self.misbehaviour.choose(dialect.name, dialect.first_recipient(request.json))
+        recipient = dialect.first_recipient(request.json) or first_address(request)
+        behaviour = self.misbehaviour.choose(dialect.name, recipient)
         key = request.idempotency_key if dialect.one_at_a_time else None
         # The key is free again before the last byte leaves, so that a client may use it at once.
         with self.ledger.hold(dialect.name, key) as alone:
@@ -64,6 +80,7 @@ class Application:
         own = {
             ("GET", "/"): self._page,
             ("GET", "/log.json"): self._log,
+            ("GET", "/subscribers.json"): lambda _: json_answer(200, self.books.view()),
             ("DELETE", "/log"): self._clear,
         }
         answer = own.get((request.method, request.path))
@@ -97,24 +114,25 @@ class Application:
 
     def _clear(self, _: Request) -> Answer:
         self.ledger.clear()
+        self.books.clear()
         self.misbehaviour.forget()
         return json_answer(200, [])
 
-
-def _find(request: Request) -> tuple[Dialect, Route]:
-    """The function for a method and path. Raises `Refused` with that vendor's 404 or 405."""
-    for dialect in DIALECTS:
-        if not re.match(dialect.paths, request.path):
-            continue
-        methods = {
-            method: route
-            for (method, pattern), route in dialect.routes.items()
-            if re.fullmatch(pattern, request.path)
-        }
-        if request.method in methods:
-            return dialect, methods[request.method]
-        raise Refused(dialect.refusal("405" if methods else "404"))
-    raise Refused(json_answer(404, {"error": f"the simulator has no {request.path}"}))
+    def _find(self, request: Request) -> tuple[Dialect, Route]:
+        """The function for a method and path. Raises `Refused` with that vendor's 404 or 405."""
+        for dialect in DIALECTS:
+            if not re.match(dialect.paths, request.path):
+                continue
+            methods = {
+                method: route
+                for (method, pattern), route in dialect.routes.items()
+                if re.fullmatch(pattern, request.path)
+            }
+            methods |= self.books.routes(dialect.name, CONTACTS[dialect.name], request.path)
+            if request.method in methods:
+                return dialect, methods[request.method]
+            raise Refused(dialect.refusal("405" if methods else "404"))
+        raise Refused(json_answer(404, {"error": f"the simulator has no {request.path}"}))
 
 
 def _number(request: Request, name: str) -> int:

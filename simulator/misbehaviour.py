@@ -1,4 +1,6 @@
-"""What the simulator does wrong on request: by the local part of the first recipient, or by chance.
+"""What the simulator does wrong on request: by the local part of an address, or by chance.
+
+The address is that of the first recipient, or of the subscriber.
 
 | local part | what happens | accepted |
 |---|---|---|
@@ -97,7 +99,7 @@ _TABLE: dict[str, Behaviour] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FaultMix:
-    """Shares of all send requests, 0 to 1, drawn in the order of arrival from `seed`.
+    """Shares of all requests, 0 to 1, drawn in the order of arrival from `seed`.
 
     `drop` accepts and closes without an answer. `latency` (seconds) is added to every answer.
     """

@@ -230,7 +230,7 @@ def _addresses(payload: dict[str, Any], name: str) -> list[str]:
 
 DIALECT = Dialect(
     name="resend",
-    paths="/emails",
+    paths="/(emails|contacts|contact-properties|segments|events)",
     routes={("POST", "/emails"): send, ("POST", "/emails/batch"): send_batch},
     authenticate=authenticate,
     refusal=refusal,

@@ -84,8 +84,15 @@ class Simulator:
             records: list[dict[str, Any]] = json.load(answer)
         return records
 
+    def subscribers(self, provider: str) -> dict[str, Any]:
+        """The `contacts`, `unsubscribed` addresses, `events`, `groups` and `fields` it keeps."""
+        with _opener.open(f"{self.url}/subscribers.json", timeout=30) as answer:
+            books: dict[str, dict[str, Any]] = json.load(answer)
+        names = ("contacts", "unsubscribed", "events", "groups", "fields")
+        return books.get(provider) or {name: [] for name in names}
+
     def clear(self) -> None:
-        """Forget every email, key and counted try."""
+        """Forget every email, key, subscriber and counted try."""
         request = Request(f"{self.url}/log", method="DELETE")  # noqa: S310 - our own http address
         with _opener.open(request, timeout=30):
             pass

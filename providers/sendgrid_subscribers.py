@@ -1,0 +1,153 @@
+"""SendGrid's marketing contacts (Twilio's OpenAPI): a tag is a list of that name."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from errors import InvalidMessage
+from providers.definitions import CustomField, Definitions, is_number
+from providers.subscribers import Call, Subscribers, filled, in_path
+from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
+
+PAGE = 100  # lists
+MAX_PAGES = 100
+MAX_NAME = 50  # characters of a first or last name
+OWN_FIELDS = {  # of every contact, besides names and address: these need no definition
+    "address_line_1", "address_line_2", "city", "state_province_region", "postal_code", "country",
+}  # fmt: skip
+
+_CONTACTS = "/v3/marketing/contacts"
+_LISTS = "/v3/marketing/lists"
+_FIELDS = "/v3/marketing/field_definitions"
+
+
+class SendGridSubscribers(Subscribers):
+    """SendGrid takes contacts at once and adds them within minutes, in no promised order.
+
+    So a tag that is taken away right after it was given may stay: the contact is not found yet,
+    which the note says. Lists and custom fields that are missing are created.
+    """
+
+    lacks: ClassVar = {
+        RecordEvent: "it has no events; a tag is a list, and a list can start an automation there"
+    }
+
+    def __init__(self, name: str, call: Call) -> None:
+        super().__init__(name, call)
+        self._lists = Definitions(self._read_lists, self._create_list)
+        self._fields = Definitions(self._read_fields, self._create_field)
+
+    def subscribe(self, change: Subscribe) -> None:
+        names = {
+            "first_name": change.first_name[:MAX_NAME],
+            "last_name": change.last_name[:MAX_NAME],
+        }
+        self._put({"email": change.email, **filled(names)}, change.tags, change.attributes)
+
+    def add_tag(self, change: AddTag) -> None:
+        self._put({"email": change.email}, [change.tag])
+
+    def remove_tag(self, change: RemoveTag) -> str | None:
+        lists = self._lists.find([change.tag], fresh=True).get(change.tag, ())
+        if not lists:
+            return None
+        contact = self._contact_id(change.email)
+        if contact is None:
+            return "no contact of this address; one that was added just now would not be found yet"
+        for each in lists:
+            query = urlencode({"contact_ids": contact})
+            self.send_to_existing("DELETE", f"{_LISTS}/{in_path(each)}/contacts?{query}")
+        return None
+
+    def record_event(self, change: RecordEvent, key: str) -> None:
+        self.check(change)
+
+    def unsubscribe(self, change: Unsubscribe) -> None:
+        # The list of all who want no marketing, contacts or not.
+        self.send("POST", "/v3/asm/suppressions/global", {"recipient_emails": [change.email]})
+
+    def _put(
+        self,
+        contact: Mapping[str, Any],
+        tags: Iterable[str],
+        attributes: Mapping[str, Value] | None = None,
+    ) -> None:
+        """Add or update a contact. What is not named in it stays as it is."""
+        wanted = dict.fromkeys(tags)
+        try:
+            self.send("PUT", _CONTACTS, self._fields_of(contact, wanted, attributes or {}))
+        except InvalidMessage as error:
+            if error.status not in (400, 404) or not (wanted or attributes):
+                raise
+            # It may be a list or field that was deleted since it was looked up.
+            self._lists.forget()
+            self._fields.forget()
+            self.send("PUT", _CONTACTS, self._fields_of(contact, wanted, attributes or {}))
+
+    def _fields_of(
+        self, contact: Mapping[str, Any], tags: Mapping[str, None], attributes: Mapping[str, Value]
+    ) -> dict[str, Any]:
+        lists = self._lists.ensure(tags)
+        own = {name: value for name, value in attributes.items() if name in OWN_FIELDS}
+        custom = {name: value for name, value in attributes.items() if name not in OWN_FIELDS}
+        values = filled({"custom_fields": self._values(custom)})
+        person = {**{name: _text(value) for name, value in own.items()}, **contact, **values}
+        return filled({"list_ids": [ids[0] for ids in lists.values()], "contacts": [person]})
+
+    def _values(self, attributes: Mapping[str, Value]) -> dict[str, Any]:
+        # A null clears a value; where there is no such field there is nothing to clear.
+        wanted = {name.lower(): (name, value) for name, value in attributes.items()}
+        given = {name: each for name, each in wanted.items() if each[1] is not None}
+        fields = self._fields.find(wanted.keys() - given.keys()) | self._fields.ensure(given)
+        return {field.key: field.fit(*wanted[name]) for name, field in fields.items()}
+
+    def _contact_id(self, email: str) -> str | None:
+        answer = self.send_to_existing("POST", f"{_CONTACTS}/search/emails", {"emails": [email]})
+        result = answer.get("result") if answer else None
+        found = result.get(email) if isinstance(result, dict) else None
+        contact = found.get("contact") if isinstance(found, dict) else None
+        return str(contact["id"]) if isinstance(contact, dict) and contact.get("id") else None
+
+    def _read_lists(self) -> dict[str, tuple[str, ...]]:
+        ids: dict[str, tuple[str, ...]] = {}
+        query: dict[str, Any] = {"page_size": PAGE}
+        for _ in range(MAX_PAGES):
+            answer = self.send("GET", f"{_LISTS}?{urlencode(query)}")
+            for each in self.items(answer, "result"):
+                name = str(each.get("name"))
+                ids[name] = tuple(sorted((*ids.get(name, ()), str(each.get("id")))))
+            token = _next_page(answer.get("_metadata"))
+            if not token:
+                break
+            query["page_token"] = token
+        return ids
+
+    def _create_list(self, name: str, _: None) -> tuple[str, ...]:
+        return (str(self.send("POST", _LISTS, {"name": name}).get("id")),)
+
+    def _read_fields(self) -> dict[str, CustomField]:
+        # Of names that differ in case only there can be but one.
+        return {
+            str(each.get("name")).lower(): _field(each)
+            for each in self.items(self.send("GET", _FIELDS), "custom_fields")
+        }
+
+    def _create_field(self, _: str, attribute: tuple[str, Value]) -> CustomField:
+        name, value = attribute
+        kind = "Number" if is_number(value) else "Text"
+        answer = self.send("POST", _FIELDS, {"name": name, "field_type": kind})
+        return CustomField(str(answer.get("id")), is_number(value))
+
+
+def _field(definition: Mapping[str, Any]) -> CustomField:
+    return CustomField(str(definition.get("id")), definition.get("field_type") == "Number")
+
+
+def _text(value: Value) -> str:
+    return "" if value is None else str(value)
+
+
+def _next_page(metadata: Any) -> str | None:
+    # The token alone: the address of the next page may name another host than ours.
+    url = metadata.get("next") if isinstance(metadata, dict) else None
+    return parse_qs(urlsplit(str(url or "")).query).get("page_token", [None])[0]
