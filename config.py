@@ -63,6 +63,7 @@ SETTINGS = (
         Setting(f"{name.upper()}_BASE_URL", secure_url, provider.default_url)
         for name, provider in HTTP_PROVIDERS.items()
     ),
+    Setting("SUBSCRIBERS_ENABLED", boolean, "true"),
     Setting("EMAIL_DELIVERY", one_of("thread", "celery", "sync"), "thread"),
     Setting("EMAIL_THREADS", number(1, 256), "8"),
     Setting("EMAIL_TIMEOUT", number(1, 300, float), "15"),

@@ -1,15 +1,23 @@
 """Changes of subscribers in the outbox: the same rows, claims and retries as emails.
 
-A change may be repeated without harm, so none ends as `unknown`: it is repeated until it is done.
+A change may be repeated without harm, so none ends as `unknown`: it is repeated until it is done,
+20 times at most. It says nothing about sending: a key that may only send refuses every change.
 """
 
 import hashlib
 import json
 from typing import Any
 
+from flask import current_app
 from sqlalchemy.orm import Session
 
-from errors import OutcomeUnknown, ProviderUnavailable
+from errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    ProviderUnavailable,
+    QuotaExceeded,
+    UnsupportedFeature,
+)
 from extensions import email as email_service
 from message import new_id
 from models import OutboxChange, State, utc_now
@@ -22,8 +30,10 @@ def enqueue_change(
 ) -> OutboxChange:
     """Store a change of a subscriber in `session`'s transaction, for the first provider.
 
-    Raises `UnsupportedFeature` if that provider has no such thing.
+    Raises `UnsupportedFeature` if that provider has no such thing, or SUBSCRIBERS_ENABLED is off.
     """
+    if not current_app.config["SUBSCRIBERS_ENABLED"]:
+        raise UnsupportedFeature("SUBSCRIBERS_ENABLED is false, so no subscribers are kept")
     provider = email_service.chain[0]
     email_service.provider(provider).check_change(change)
     created_at = utc_now()
@@ -40,10 +50,13 @@ def enqueue_change(
 
 
 def call(provider: str, stored: dict[str, Any], key: str) -> Receipt:
-    """Make a stored change at its provider. Raises `EmailSendError`, never `OutcomeUnknown`."""
+    """Make a stored change at its provider. Raises `EmailSendError`s that leave the rest alone.
+
+    An unknown outcome is worth another try, and so is a refused key, which somebody may mend.
+    """
     try:
         return email_service.change_subscriber(provider, thaw_change(stored), key)
-    except OutcomeUnknown as error:
+    except (OutcomeUnknown, AuthenticationFailed, QuotaExceeded) as error:
         raise ProviderUnavailable(str(error), error.status, provider=provider) from error
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from errors import EmailSendError, OutcomeUnknown
+from errors import EmailSendError, OutcomeUnknown, RateLimited
 from extensions import email as email_service
 from log_setup import email_line, mask
 from models import OPEN_OUTCOMES, Attempt, OutboxRow, State
@@ -180,7 +180,8 @@ def _record(
 ) -> None:
     with transaction() as session:
         moment = now(session)
-        record(session, provider, answer, moment)
+        if claimed.task == "email" or isinstance(answer, RateLimited):
+            record(session, provider, answer, moment)
         outcome = outcome_of(
             answer, attempts=claimed.attempts + 1, provider=provider,
             chain=email_service.chain, bound=claimed.bound, repeatable=claimed.task != "email",
