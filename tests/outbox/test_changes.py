@@ -1,0 +1,265 @@
+"""Changes of subscribers in the same outbox: none is lost, and none stops an email."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+import outbox
+import subscribers
+from errors import (
+    AuthenticationFailed,
+    EmailSendError,
+    InvalidMessage,
+    OutcomeUnknown,
+    ProviderUnavailable,
+    RateLimited,
+    UnsupportedFeature,
+)
+from extensions import db
+from extensions import email as email_service
+from models import OutboxChange, OutboxRow, State, utc_now
+from outbox.outcomes import MAX_ATTEMPTS
+from outbox.transactions import transaction
+from providers.resend import Resend
+from suppression import suppress
+from tests.conftest import MakeApp
+from tests.outbox.conftest import KEYS
+from tests.outbox.rows import answer, queue, row, yes
+from tests.simulator.process import Simulator
+
+ADDRESS = "ann+news@example.com"
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_url: str) -> Iterator[Flask]:
+    """An app on each database in which nobody delivers by itself."""
+    app = make_app(
+        DATABASE_URL=database_url, EMAIL_PROVIDER="resend,sendgrid", EMAIL_LEASE="40",
+        EMAIL_DELIVERY="thread", **KEYS,
+    )  # fmt: skip
+    with app.app_context():
+        yield app
+
+
+def subscribe(**fields: Any) -> str:
+    row_id = subscribers.subscribe(ADDRESS, first_name="Ann", **fields).id
+    db.session.commit()
+    return row_id
+
+
+def the_row(row_id: str) -> OutboxRow:
+    with transaction() as session:
+        return session.get_one(OutboxChange, row_id)
+
+
+def all_changes() -> list[OutboxChange]:
+    with transaction() as session:
+        return list(outbox.recent_changes(session))
+
+
+def make_due(row_id: str) -> None:
+    with transaction() as session:
+        session.get_one(OutboxChange, row_id).due_at = utc_now() - timedelta(seconds=1)
+
+
+def deliver_all() -> None:
+    outbox.deliver_claimed(outbox.claim(10))
+
+
+@contextmanager
+def answering(monkeypatch: pytest.MonkeyPatch, error: EmailSendError | None) -> Iterator[None]:
+    """Every change meets this error at the provider, or none."""
+
+    def change_subscriber(*_: object) -> object:
+        if error:
+            raise error
+        return yes()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Resend, "change_subscriber", change_subscriber)
+        yield
+
+
+def test_a_change_reaches_the_providers_list_by_the_way_of_emails(
+    make_app: MakeApp, database_url: str, simulator: Simulator
+):
+    app = make_app(
+        DATABASE_URL=database_url, EMAIL_PROVIDER="sequenzy", SEQUENZY_API_KEY="seq",
+        SEQUENZY_BASE_URL=f"{simulator.url}/api/v1", EMAIL_DELIVERY="thread",
+    )  # fmt: skip
+    with app.app_context():
+        row_id = subscribe(tags=["trial"], attributes={"plan": "Pro"})
+        assert simulator.subscribers("sequenzy")["contacts"] == []
+        deliver_all()
+        assert the_row(row_id).state == State.ACCEPTED
+        subscribers.add_tag(ADDRESS, "customer")
+        subscribers.record_event(ADDRESS, "purchase", {"amount": 29})
+        subscribers.remove_tag(ADDRESS, "trial")
+        db.session.commit()
+        deliver_all()
+        [contact] = simulator.subscribers("sequenzy")["contacts"]
+        assert (contact["email"], contact["tags"]) == (ADDRESS, ["customer"])
+        assert len(simulator.subscribers("sequenzy")["events"]) == 1
+        kinds = {each.kind: each.state for each in outbox.recent_changes(db.session())}
+    assert kinds == dict.fromkeys(
+        ["subscribe", "add-tag", "record-event", "remove-tag"], "accepted"
+    )
+
+
+def test_it_belongs_to_the_callers_transaction(app: Flask):
+    subscribers.subscribe(ADDRESS)
+    db.session.rollback()
+    assert all_changes() == []
+    with pytest.raises(RuntimeError, match="uncommitted"), app.app_context():
+        subscribers.subscribe(ADDRESS)
+
+
+def test_an_outage_or_a_lost_answer_costs_time_and_nothing_else(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    row_id = subscribe()
+    for error in (
+        ProviderUnavailable("resend answered 503", 503),
+        OutcomeUnknown("resend did not answer"),
+        RateLimited("resend answered 429", 429, retry_after=1),
+    ):
+        with answering(monkeypatch, error):
+            deliver_all()
+        assert the_row(row_id).state == State.QUEUED
+        make_due(row_id)
+        with transaction() as session:
+            session.execute(db.text("DELETE FROM provider_states"))
+    assert the_row(row_id).attempts == 2
+    with answering(monkeypatch, None):
+        deliver_all()
+    assert the_row(row_id).state == State.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationFailed("resend answered 401: restricted_api_key", 401),
+        ProviderUnavailable("resend answered 500", 500),
+    ],
+)
+def test_a_list_that_cannot_be_changed_stops_no_email(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, error: EmailSendError
+):
+    for _ in range(6):  # more than open the breaker
+        subscribe()
+    with answering(monkeypatch, error):
+        deliver_all()
+    with transaction() as session:
+        states = outbox.provider_states(session, email_service.chain, utc_now())
+    assert states == {"resend": "ok", "sendgrid": "ok"}
+    email_id = queue()
+    called = answer(monkeypatch, yes())
+    deliver_all()
+    assert (row(email_id).state, called) == (State.ACCEPTED, ["resend"])
+
+
+def test_what_is_refused_for_good_fails_at_once_and_can_be_tried_again_by_hand(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    row_id = subscribe()
+    with answering(monkeypatch, InvalidMessage("resend answered 422: no", 422)):
+        deliver_all()
+    assert the_row(row_id).state == State.FAILED
+    with transaction() as session:
+        assert outbox.retry(session, row_id)
+    with answering(monkeypatch, None):
+        deliver_all()
+    assert the_row(row_id).state == State.ACCEPTED
+
+
+def test_after_the_last_attempt_it_has_failed_and_is_never_unknown(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    row_id = subscribe()
+    with transaction() as session:
+        session.get_one(OutboxChange, row_id).attempts = MAX_ATTEMPTS - 1
+    with answering(monkeypatch, OutcomeUnknown("resend did not answer")):
+        deliver_all()
+    assert the_row(row_id).state == State.FAILED
+
+
+def test_a_worker_that_died_over_it_is_followed_by_another_at_any_provider(app: Flask):
+    app.config["EMAIL_PROVIDER"] = ("sendgrid",)  # it honours no key: an email would be unknown
+    email_service.init_app(app)
+    row_id = subscribe()
+    outbox.claim(5)
+    with transaction() as session:
+        lost = session.get_one(OutboxChange, row_id)
+        lost.lease_until, lost.calling_since = utc_now() - timedelta(seconds=1), utc_now()
+    outbox.sweep()
+    assert (the_row(row_id).state, the_row(row_id).suspect) == (State.QUEUED, True)
+
+
+def test_it_stays_with_the_first_provider_and_moves_only_with_the_configuration(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    row_id = subscribe()
+    assert the_row(row_id).provider == "resend"
+    with transaction() as session:
+        session.execute(
+            db.text("INSERT INTO provider_states (name, failures, open_until) VALUES (:n, 5, :t)"),
+            {"n": "resend", "t": utc_now() + timedelta(minutes=5)},
+        )
+    assert outbox.claim(5) == []  # sendgrid would be free, but has another list
+    app.config["EMAIL_PROVIDER"] = ("sendgrid",)
+    email_service.init_app(app)
+    assert [each.provider for each in outbox.claim(5)] == ["sendgrid"]
+
+
+def test_it_is_no_email_anywhere(app: Flask):
+    row_id = subscribe()
+    with transaction() as session:
+        assert outbox.recent(session) == []
+        assert outbox.find(session, row_id) is None
+        assert outbox.find_row(session, row_id) is not None
+        assert outbox.count_by_state(session)["queued"] == 0
+        assert outbox.totals(session) == []
+    assert app.test_client().get(f"/api/emails/{row_id}").status_code == 404
+
+
+def test_a_suppressed_address_can_still_be_unsubscribed(app: Flask):
+    with transaction() as session:
+        suppress(session, ADDRESS, "all", reason="hard bounce", source="test")
+    row_id = subscribers.unsubscribe(ADDRESS).id
+    db.session.commit()
+    assert [each.id for each in outbox.claim(5)] == [row_id]
+
+
+def test_what_the_provider_has_no_such_thing_as_is_said_at_once(make_app: MakeApp):
+    app = make_app(EMAIL_PROVIDER="sendgrid", **KEYS)
+    with app.app_context():
+        with pytest.raises(UnsupportedFeature, match="sendgrid cannot record-event"):
+            subscribers.record_event(ADDRESS, "purchase")
+        with subscribers.if_supported:
+            subscribers.record_event(ADDRESS, "purchase")
+        assert all_changes() == []
+
+
+def test_subscribers_can_be_switched_off(make_app: MakeApp):
+    app = make_app(SUBSCRIBERS_ENABLED="false")
+    with app.app_context(), pytest.raises(UnsupportedFeature, match="SUBSCRIBERS_ENABLED"):
+        subscribers.subscribe(ADDRESS)
+    answered = app.test_client().post("/api/signup", json={"name": "Ann", "email": ADDRESS})
+    assert answered.status_code == 201
+    with app.app_context():
+        assert all_changes() == []
+
+
+def test_its_timeline_names_the_attempts(app: Flask, monkeypatch: pytest.MonkeyPatch):
+    row_id = subscribe()
+    with answering(monkeypatch, None):
+        deliver_all()
+    with transaction() as session:
+        told = outbox.timeline(session.get_one(OutboxChange, row_id))
+    assert [(each.type, each.detail) for each in told] == [
+        ("enqueued", "subscribe"), ("attempt", "resend"), ("accepted", "resend 200"),
+    ]  # fmt: skip
