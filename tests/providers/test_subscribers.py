@@ -18,6 +18,7 @@ from providers import HTTP_PROVIDERS
 from providers.base import Answer, WireRequest
 from providers.http import HttpProvider
 from providers.inbox import Inbox
+from providers.subscribers import Call
 from subscriber_changes import (
     AddTag,
     RecordEvent,
@@ -26,7 +27,7 @@ from subscriber_changes import (
     SubscriberChange,
     Unsubscribe,
 )
-from tests.providers.samples import PATHS, MakeProvider
+from tests.providers.samples import PATHS, MakeProvider, through
 from tests.simulator.process import Simulator
 
 ANN = "ann@example.com"
@@ -290,18 +291,16 @@ class Killed(Exception):
 
 def dying(provider: HttpProvider, calls: int) -> HttpProvider:
     """`provider`, whose process dies after so many calls: nothing it learned is left."""
-    real, made = provider.call, 0
+    made = 0
 
-    def call(request: WireRequest) -> Answer:
+    def around(call: Call, request: WireRequest) -> Answer:
         nonlocal made
         if made == calls:
             raise Killed
         made += 1
-        return real(request)
+        return call(request)
 
-    assert provider.subscribers
-    provider._subscribers = provider.subscribers(provider.name, call)
-    return provider
+    return through(provider, around)
 
 
 LIVES: list[list[SubscriberChange]] = [
