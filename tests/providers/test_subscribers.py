@@ -202,6 +202,13 @@ def test_a_check_calls_nobody(provider, kept, kind):
     assert kept()["contacts"] == []
 
 
+def test_a_provider_without_a_marketing_side_says_so(provider, monkeypatch):
+    monkeypatch.setattr(provider, "_subscribers", None)
+    for attempt in (provider.check_change, lambda each: provider.change_subscriber(each, "key")):
+        with pytest.raises(UnsupportedFeature, match=f"{provider.name} keeps no subscribers"):
+            attempt(LEAVE)
+
+
 @pytest.mark.parametrize("email", HOSTILE)
 def test_every_usable_address_arrives_as_it_is(change, kept, email):
     change(Subscribe(email=email, first_name="Ann", tags=["beta"]))
