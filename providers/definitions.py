@@ -19,8 +19,9 @@ Wanted = TypeVar("Wanted")
 class Definitions(Generic[Made, Wanted]):
     """All definitions of one sort by name, kept from one change to the next.
 
-    `read` fetches them all; `create(name, wanted)` makes one. A definition that was deleted
-    meanwhile is only noticed by its use: then `forget`.
+    `read` fetches them all; `create(name, wanted)` makes one, and raises `InvalidMessage` if
+    another process was faster. That, and that a definition was deleted meanwhile, is for the
+    caller to notice: then `forget` and try again.
     """
 
     def __init__(
@@ -42,30 +43,18 @@ class Definitions(Generic[Made, Wanted]):
         found = self.find(wanted)
         if len(found) == len(wanted):
             return found
-        with self._creating:  # one thread makes them for all; other processes may be as fast
+        with self._creating:  # one thread makes them for all
             known = self._known
-            if not known.keys() >= wanted.keys():
-                known = self._known = self._add(wanted, known)
+            missing = [name for name in wanted if name not in known]
+            if missing:
+                made = {name: self._create(name, wanted[name]) for name in missing}
+                # Where two processes made the same one, the list tells both which of them counts.
+                known = self._known = known | made | self._read()
         return {name: known[name] for name in wanted}
 
     def forget(self) -> None:
         """Look everything up again."""
         self._known = {}
-
-    def _add(self, wanted: Mapping[str, Wanted], known: Mapping[str, Made]) -> dict[str, Made]:
-        created: dict[str, Made] = {}
-        refusals: dict[str, InvalidMessage] = {}
-        for name in wanted.keys() - known.keys():
-            try:
-                created[name] = self._create(name, wanted[name])
-            except InvalidMessage as error:  # somebody else was faster, or it cannot be made
-                refusals[name] = error
-        # Where two processes made the same one, the list tells both which of them counts.
-        known = created | self._read()
-        for name, refusal in refusals.items():
-            if name not in known:
-                raise refusal
-        return known
 
 
 @frozen

@@ -48,6 +48,9 @@ class SendGrid(HttpProvider):
             payload["reply_to"] = _person(message.reply_to[0])
         else:
             payload["reply_to_list"] = [_person(address) for address in message.reply_to]
+        if message.category == "transactional":
+            # Else SendGrid would drop a receipt for somebody who unsubscribed from marketing.
+            payload["mail_settings"] = {"bypass_unsubscribe_management": {"enable": True}}
         if message.sensitive:
             payload["tracking_settings"] = {
                 "click_tracking": {"enable": False, "enable_text": False},

@@ -5,7 +5,9 @@ from typing import Any
 
 from message import Attachment, EmailMessage
 from providers import HTTP_PROVIDERS
+from providers.base import Answer, WireRequest
 from providers.http import HttpProvider
+from providers.subscribers import Call
 
 MakeProvider = Callable[..., HttpProvider]
 
@@ -18,6 +20,16 @@ PATHS = {"sequenzy": "/api/v1", "resend": "", "sendgrid": ""}  # below the simul
 def new_provider(name: str, url: str, **options: Any) -> HttpProvider:
     """The provider `name` with its API at `url`."""
     return HTTP_PROVIDERS[name](KEY, url, **{"timeout": 10, **options})
+
+
+def through(provider: HttpProvider, around: Callable[[Call, WireRequest], Answer]) -> HttpProvider:
+    """`provider`, whose calls about subscribers pass `around`; it remembers no names."""
+    call = provider.call
+    assert provider.subscribers
+    provider._subscribers = provider.subscribers(
+        provider.name, lambda request: around(call, request)
+    )
+    return provider
 
 
 def plain(to: str | list[str] = "ann@example.com", **fields: Any) -> EmailMessage:

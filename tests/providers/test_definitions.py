@@ -8,10 +8,12 @@ import pytest
 import requests
 
 from errors import InvalidMessage, ProviderUnavailable
+from providers.base import Answer, WireRequest
 from providers.http import HttpProvider
-from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe
+from providers.subscribers import Call
+from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe
 from tests.providers.listener import Listener, answer
-from tests.providers.samples import MakeProvider, new_provider
+from tests.providers.samples import MakeProvider, new_provider, through
 from tests.simulator.process import Simulator
 
 ANN = "ann@example.com"
@@ -77,6 +79,69 @@ def test_eight_threads_make_a_new_tag_and_a_new_field_once(make_provider, simula
     assert all(each["tags"] == ["vip"] for each in kept["contacts"])
 
 
+def while_asked(provider: HttpProvider, method: str, path: str, act: Api) -> HttpProvider:
+    """`provider`, and somebody who does `act` just before its first request of this kind."""
+    done: list[Any] = []
+
+    def around(call: Call, request: WireRequest) -> Answer:
+        if (request.method, request.path) == (method, path) and not done:
+            done.append(act())
+        return call(request)
+
+    return through(provider, around)
+
+
+@pytest.mark.parametrize(("name", "groups"), [("resend", ["vip", "vip"]), ("sendgrid", ["vip"])])
+def test_a_tag_that_two_processes_make_at_once_is_one_for_both(
+    make_provider: MakeProvider, simulator, api: Api, name, groups
+):
+    path = GROUPS[name]
+    subscribe(make_provider(name))
+    provider = while_asked(
+        make_provider(name), "POST", path, lambda: api("POST", path, {"name": "vip"})
+    )
+    tag(provider)
+    tag(make_provider(name))
+    kept = simulator.subscribers(name)
+    assert (kept["groups"], kept["contacts"][0]["tags"]) == (groups, ["vip"])
+
+
+@pytest.mark.parametrize("name", WITH_GROUPS)
+def test_a_field_that_two_processes_make_at_once_is_one_for_both(make_provider, simulator, name):
+    path, other = FIELDS[name], make_provider(name)
+    provider = while_asked(
+        make_provider(name), "POST", path, lambda: subscribe(other, plan="free", seats=1)
+    )
+    subscribe(provider, plan="pro")
+    assert contact(simulator, name)["attributes"] == {"plan": "pro", "seats": 1}
+
+
+@pytest.mark.parametrize(
+    "change", [Subscribe(email=ANN, first_name="Ann"), Unsubscribe(email=ANN)], ids=["name", "no"]
+)
+def test_what_resend_is_told_of_a_contact_that_another_process_creates_is_not_lost(
+    make_provider: MakeProvider, simulator, change
+):
+    other = make_provider("resend")
+    provider = while_asked(make_provider("resend"), "POST", "/contacts", lambda: tag(other))
+    provider.change_subscriber(change, "key")
+    kept = simulator.subscribers("resend")
+    assert contact(simulator, "resend")["tags"] == ["vip"]
+    assert (contact(simulator, "resend")["first_name"], kept["unsubscribed"]) in (
+        ("Ann", []),
+        ("", [ANN]),
+    )
+
+
+def test_sequenzy_unsubscribes_a_stranger_whom_another_process_makes_a_subscriber(
+    make_provider: MakeProvider, simulator
+):
+    other = make_provider("sequenzy")
+    provider = while_asked(make_provider("sequenzy"), "POST", "/subscribers", lambda: tag(other))
+    provider.change_subscriber(Unsubscribe(email=ANN), "key")
+    assert simulator.subscribers("sequenzy")["unsubscribed"] == [ANN]
+
+
 def test_of_two_segments_with_one_name_all_processes_use_the_oldest(make_provider, simulator, api):
     other = api("POST", "/segments", {"name": "vip"})["id"]
     tag(make_provider("resend"))
@@ -101,7 +166,6 @@ def test_a_tag_that_somebody_deleted_is_made_again(make_provider, simulator, api
     tag(provider)
     [entry] = api("GET", GROUPS[name]).get("data") or api("GET", GROUPS[name])["result"]
     api("DELETE", f"{GROUPS[name]}/{entry['id']}")
-    provider.change_subscriber(RemoveTag(email=ANN, tag="vip"), "key")
     tag(provider)
     assert contact(simulator, name)["tags"] == ["vip"]
 

@@ -106,6 +106,8 @@ def by_sendgrid(url: str) -> None:
     mail.add_attachment(sg.Attachment(FILE, "Übersicht.txt", "text/plain", "attachment"))
     mail.add_category(sg.Category("spring sale"))
     mail.add_category(sg.Category("welcome"))
+    bypass = sg.BypassUnsubscribeManagement(enable=True)
+    mail.mail_settings = sg.MailSettings(bypass_unsubscribe_management=bypass)
     SendGridAPIClient(KEY, host=url).send(mail)
 
 

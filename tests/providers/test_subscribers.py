@@ -18,6 +18,7 @@ from providers import HTTP_PROVIDERS
 from providers.base import Answer, WireRequest
 from providers.http import HttpProvider
 from providers.inbox import Inbox
+from providers.subscribers import Call
 from subscriber_changes import (
     AddTag,
     RecordEvent,
@@ -26,7 +27,7 @@ from subscriber_changes import (
     SubscriberChange,
     Unsubscribe,
 )
-from tests.providers.samples import PATHS, MakeProvider
+from tests.providers.samples import PATHS, MakeProvider, through
 from tests.simulator.process import Simulator
 
 ANN = "ann@example.com"
@@ -201,6 +202,13 @@ def test_a_check_calls_nobody(provider, kept, kind):
     assert kept()["contacts"] == []
 
 
+def test_a_provider_without_a_marketing_side_says_so(provider, monkeypatch):
+    monkeypatch.setattr(provider, "_subscribers", None)
+    for attempt in (provider.check_change, lambda each: provider.change_subscriber(each, "key")):
+        with pytest.raises(UnsupportedFeature, match=f"{provider.name} keeps no subscribers"):
+            attempt(LEAVE)
+
+
 @pytest.mark.parametrize("email", HOSTILE)
 def test_every_usable_address_arrives_as_it_is(change, kept, email):
     change(Subscribe(email=email, first_name="Ann", tags=["beta"]))
@@ -290,18 +298,16 @@ class Killed(Exception):
 
 def dying(provider: HttpProvider, calls: int) -> HttpProvider:
     """`provider`, whose process dies after so many calls: nothing it learned is left."""
-    real, made = provider.call, 0
+    made = 0
 
-    def call(request: WireRequest) -> Answer:
+    def around(call: Call, request: WireRequest) -> Answer:
         nonlocal made
         if made == calls:
             raise Killed
         made += 1
-        return real(request)
+        return call(request)
 
-    assert provider.subscribers
-    provider._subscribers = provider.subscribers(provider.name, call)
-    return provider
+    return through(provider, around)
 
 
 LIVES: list[list[SubscriberChange]] = [

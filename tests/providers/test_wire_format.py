@@ -97,6 +97,7 @@ SENDGRID = {
         },
     ],
     "categories": ["welcome", "spring sale"],
+    "mail_settings": {"bypass_unsubscribe_management": {"enable": True}},
 }
 
 
@@ -123,7 +124,7 @@ def test_all_fields_as_each_vendor_spells_them(name, path, headers, expected):
     [
         ("sequenzy", {"to", "from", "subject", "body"}),
         ("resend", {"to", "from", "subject", "html", "text", "tags"}),
-        ("sendgrid", {"personalizations", "from", "subject", "content"}),
+        ("sendgrid", {"personalizations", "from", "subject", "content", "mail_settings"}),
     ],
 )
 def test_what_a_message_does_not_have_is_left_out(name, fields):
@@ -153,11 +154,20 @@ def test_sendgrid_gets_several_reply_to_as_a_list_alone(make_provider: MakeProvi
     assert "reply_to" not in record["payload"]
 
 
-@pytest.mark.parametrize("name", ["sequenzy", "sendgrid"])
-def test_links_of_a_sensitive_message_are_not_tracked(make_provider, simulator, name):
+def test_sendgrid_keeps_only_marketing_from_those_who_unsubscribed():
+    assert build("sendgrid", plain())["mail_settings"] == {
+        "bypass_unsubscribe_management": {"enable": True}
+    }
+    assert "mail_settings" not in build("sendgrid", plain(category="marketing"))
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"), [("sequenzy", "trackingSettings"), ("sendgrid", "tracking_settings")]
+)
+def test_links_of_a_sensitive_message_are_not_tracked(make_provider, simulator, name, setting):
     make_provider(name).send(plain(sensitive=True), ID)
     [record] = simulator.accepted()
-    settings = json.dumps(record["payload"])
+    settings = json.dumps(record["payload"][setting])
     assert settings.count("false") >= 2
     assert "true" not in settings
 
