@@ -1,14 +1,16 @@
 """Sign-up, log-in and the account page; nothing tells a stranger who has an account."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import outbox
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail, User
+from models import OutboxEmail, User, utc_now
 from testing import assert_email_sent, assert_no_email_sent
 from tests.blueprints.conftest import (
     HASH,
@@ -236,3 +238,28 @@ def test_nobody_is_written_to_when_a_form_lacks_its_csrf_token(
         assert "This form has expired" in answer.text
     assert_no_email_sent(outbox_emails)
     assert client.get("/account").status_code == 302
+
+
+def test_a_new_account_joins_the_subscribers_and_hears_from_us_in_three_days(
+    any_app: Flask, outbox_emails: list[EmailMessage], scheduled_emails: list[EmailMessage]
+):
+    before = utc_now()
+    any_app.test_client().post("/api/signup", json=BOB)
+    [welcome], [later] = outbox_emails, scheduled_emails
+    assert (welcome.kind, later.kind) == ("welcome", "onboarding-day-3")
+    assert later.category == "marketing"
+    assert later.send_at
+    assert timedelta(0) <= later.send_at - before - timedelta(days=3) < timedelta(minutes=1)
+    with any_app.app_context():
+        [change] = outbox.recent_changes(db.session())
+        assert (change.kind, change.recipient) == ("subscribe", "bob@example.com")
+        assert change.message["first_name"] == BOB["name"]
+
+
+def test_a_second_sign_up_begins_nothing_again(
+    app: Flask, ann: User, scheduled_emails: list[EmailMessage]
+):
+    app.test_client().post("/api/signup", json={"name": "Ann", "email": "ann@example.com"})
+    assert scheduled_emails == []
+    with app.app_context():
+        assert outbox.recent_changes(db.session()) == []

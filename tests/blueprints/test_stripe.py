@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 import extensions
+import outbox
 from extensions import db
 from message import EmailMessage
 from models import OutboxEmail, ReceivedEvent
@@ -392,3 +393,18 @@ def test_while_the_database_refuses_nothing_is_accepted_anywhere(
     assert_no_email_sent(outbox_emails)
     assert stored(lone_app, OutboxEmail) == 0
     assert client.post("/api/send", json=form).status_code == 202
+
+
+def test_a_paid_checkout_makes_a_customer_of_the_subscriber_once(
+    any_app: Flask, outbox_emails: list[EmailMessage]
+):
+    client = any_app.test_client()
+    for _ in range(3):
+        deliver(client, event("checkout.session.completed", checkout()))
+    deliver(
+        client, event("checkout.session.completed", checkout(id="cs_2", payment_status="unpaid"))
+    )
+    with any_app.app_context():
+        [change] = outbox.recent_changes(db.session())
+        assert (change.kind, change.message["tag"]) == ("add-tag", "customer")
+        assert change.recipient == "ann@example.com"
