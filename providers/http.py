@@ -24,7 +24,8 @@ from providers.subscribers import Subscribers
 from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
 from subscriber_changes import SubscriberChange
 
-MAX_ANSWER = 1024 * 1024  # bytes; a receipt has a few hundred, a list of definitions 100 KB
+MAX_ANSWER = 64 * 1024  # bytes; a receipt has a few hundred
+MAX_LIST = 1024 * 1024  # of what is only read: 500 definitions of fields are 100 KB
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds we believe a Retry-After
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no log line or column should hold
@@ -142,12 +143,13 @@ class HttpProvider(Provider):
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise self._no_answer(exchange, error) from error
             with response:
-                return self._answer(exchange, response)
+                limit = MAX_LIST if request.method == "GET" else MAX_ANSWER
+                return self._answer(exchange, response, limit)
 
-    def _answer(self, exchange: Exchange, response: requests.Response) -> Answer:
+    def _answer(self, exchange: Exchange, response: requests.Response, limit: int) -> Answer:
         status = response.status_code
         try:
-            raw = response.raw.read(MAX_ANSWER, decode_content=True)
+            raw = response.raw.read(limit, decode_content=True)
             whole = not exchange.expired
         except (HTTPError, OSError, ValueError):
             raw, whole = b"", False
