@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simulator import page, resend, sendgrid, sequenzy
 from simulator.exchange import Answer, Dialect, Refused, Request, Route, json_answer
 from simulator.ledger import Ledger
 from simulator.misbehaviour import Behaviour, Ending, Misbehaviour, gateway_answer
+from simulator.webhooks import TooMany, Webhooks
 
 DIALECTS = (sequenzy.DIALECT, resend.DIALECT, sendgrid.DIALECT)
 
@@ -21,6 +22,7 @@ class Application:
 
     ledger: Ledger
     misbehaviour: Misbehaviour
+    webhooks: Webhooks = field(default_factory=Webhooks)
 
     def respond(self, request: Request, wait: Callable[[float], None]) -> tuple[Answer, Ending]:
         """The answer, and how it ends. What it accepts is on disk when this returns."""
@@ -65,6 +67,8 @@ class Application:
             ("GET", "/"): self._page,
             ("GET", "/log.json"): self._log,
             ("DELETE", "/log"): self._clear,
+            ("GET", "/webhooks.json"): self._webhooks,
+            ("POST", "/webhooks/replay"): self._replay,
         }
         answer = own.get((request.method, request.path))
         return answer(request) if answer else None
@@ -83,6 +87,7 @@ class Application:
             older=len(newest) > _ON_PAGE,
             provider=provider,
             providers=names,
+            attempts=self.webhooks.last_attempts(),
         )
         return page.show(view)
 
@@ -98,7 +103,19 @@ class Application:
     def _clear(self, _: Request) -> Answer:
         self.ledger.clear()
         self.misbehaviour.forget()
+        self.webhooks.clear()
         return json_answer(200, [])
+
+    def _webhooks(self, _: Request) -> Answer:
+        return json_answer(200, self.webhooks.as_json())
+
+    def _replay(self, request: Request) -> Answer:
+        try:
+            return json_answer(
+                202, {"queued": self.webhooks.replay(_number(request, "times") or 1)}
+            )
+        except TooMany as error:
+            return json_answer(400, {"error": str(error)})
 
 
 def _find(request: Request) -> tuple[Dialect, Route]:

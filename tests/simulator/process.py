@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 15  # seconds
+REPORT_TIMEOUT = 60  # seconds
 
 _opener = build_opener(ProxyHandler({}))  # no proxy stands before loopback
 
@@ -84,9 +86,32 @@ class Simulator:
             records: list[dict[str, Any]] = json.load(answer)
         return records
 
+    def webhooks(self) -> dict[str, Any]:
+        """How many webhook events are `waiting`, and all `attempts` so far, oldest first."""
+        with _opener.open(f"{self.url}/webhooks.json", timeout=30) as answer:
+            webhooks: dict[str, Any] = json.load(answer)
+        return webhooks
+
+    def reported(self) -> list[dict[str, Any]]:
+        """All attempts to report what it accepted, once no event is waiting any more."""
+        deadline = time.monotonic() + REPORT_TIMEOUT
+        while (webhooks := self.webhooks())["waiting"]:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"webhook events are still waiting: {webhooks}")
+            time.sleep(0.02)
+        attempts: list[dict[str, Any]] = webhooks["attempts"]
+        return attempts
+
+    def replay(self, times: int) -> None:
+        """Post every webhook so far again, `times` times, in random order."""
+        self._send("POST", f"/webhooks/replay?times={times}")
+
     def clear(self) -> None:
-        """Forget every email, key and counted try."""
-        request = Request(f"{self.url}/log", method="DELETE")  # noqa: S310 - our own http address
+        """Forget every email, key and counted try, and every webhook."""
+        self._send("DELETE", "/log")
+
+    def _send(self, method: str, path: str) -> None:
+        request = Request(self.url + path, method=method)  # noqa: S310 - our own http address
         with _opener.open(request, timeout=30):
             pass
 
