@@ -106,8 +106,8 @@ class Application:
         self.webhooks.clear()
         return json_answer(200, [])
 
-    def _webhooks(self, _: Request) -> Answer:
-        return json_answer(200, self.webhooks.as_json())
+    def _webhooks(self, request: Request) -> Answer:
+        return json_answer(200, self.webhooks.as_json(_number(request, "since")))
 
     def _replay(self, request: Request) -> Answer:
         try:

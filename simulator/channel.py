@@ -65,7 +65,7 @@ class Channel:
     def add(self, events: Sequence[Event]) -> None:
         """Queue new events, all at once; never blocks. What finds no room is lost and counted."""
         with self._changed:
-            taken = events[: MAX_WAITING - self._waiting]
+            taken = events[: max(0, MAX_WAITING - self._waiting)]
             self._lost += len(events) - len(taken)
             self._waiting += len(taken)
             self._fresh.extend(taken)
@@ -141,14 +141,14 @@ class Channel:
                 return
             self._waiting -= len(delivery.post.events)
             if outcome.delivered and not delivery.again and self._draws_duplicate():
-                repeat = self.vendor.repeat
-                made = delivery.post
-                self._add_again(
-                    self._make([repeat(each) for each in made.events]) if repeat else made
-                )
+                self._add_again(self._repeated(delivery.post))
 
     def _draws_duplicate(self) -> bool:
         return self._random.random() < self._manner.duplicates
+
+    def _repeated(self, made: Post) -> Post:
+        repeat = self.vendor.repeat
+        return self._make([repeat(event) for event in made.events]) if repeat else made
 
     def _put_off(self, delivery: _Delivery, wait: float) -> None:
         delivery.due = time.monotonic() + wait / self._manner.hurry

@@ -64,15 +64,17 @@ class Webhooks:
             self._channels[provider].replay(own)
         return events
 
-    def as_json(self) -> dict[str, Any]:
-        """Where to, how many events wait and were lost for want of room, and every attempt."""
+    def as_json(self, since: int) -> dict[str, Any]:
+        """Where to, how many events wait and were lost for want of room, and every attempt but the
+        first `since`.
+        """
         # Counted first: if none waits, no attempt is missing.
         counts = [channel.counts() for channel in self._channels.values()]
         return {
             "url": self.url,
             "waiting": sum(waiting for waiting, _ in counts),
             "lost": sum(lost for _, lost in counts),
-            "attempts": [attempt.as_json() for attempt in self._history.attempts()],
+            "attempts": [attempt.as_json() for attempt in self._history.attempts()[since:]],
         }
 
     def last_attempts(self) -> Mapping[tuple[str, str], Sequence[Attempt]]:

@@ -44,7 +44,7 @@ LADDER = (
     "app",
     "tasks",
 )
-BESIDE = {"tests", "simulator", "drill", "benchmarks"}
+BESIDE = {"tests", "simulator", "demo", "drill", "benchmarks"}
 WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {"security"}
 
 
@@ -108,7 +108,9 @@ def test_a_module_imports_only_what_stands_above_it(module: str):
         assert forbidden(module, path.read_text("utf-8")) == set(), path
 
 
-@pytest.mark.parametrize("package", ["providers", "outbox", "emails", "blueprints", "simulator"])
+@pytest.mark.parametrize(
+    "package", ["providers", "outbox", "emails", "blueprints", "simulator", "demo"]
+)
 def test_no_package_has_a_circle(package: str):
     sources = {}
     for path in files_of(package):

@@ -16,6 +16,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 15  # seconds
 REPORT_TIMEOUT = 60  # seconds
+NONE = 999_999_999  # more attempts than there will be
 
 _opener = build_opener(ProxyHandler({}))  # no proxy stands before loopback
 
@@ -86,20 +87,20 @@ class Simulator:
             records: list[dict[str, Any]] = json.load(answer)
         return records
 
-    def webhooks(self) -> dict[str, Any]:
-        """How many webhook events are `waiting`, and all `attempts` so far, oldest first."""
-        with _opener.open(f"{self.url}/webhooks.json", timeout=30) as answer:
+    def webhooks(self, *, since: int = 0) -> dict[str, Any]:
+        """How many webhook events are `waiting`, and the `attempts` so far, oldest first."""
+        with _opener.open(f"{self.url}/webhooks.json?since={since}", timeout=30) as answer:
             webhooks: dict[str, Any] = json.load(answer)
         return webhooks
 
     def reported(self) -> list[dict[str, Any]]:
         """All attempts to report what it accepted, once no event is waiting any more."""
         deadline = time.monotonic() + REPORT_TIMEOUT
-        while (webhooks := self.webhooks())["waiting"]:
+        while waiting := self.webhooks(since=NONE)["waiting"]:
             if time.monotonic() > deadline:
-                raise AssertionError(f"webhook events are still waiting: {webhooks}")
+                raise AssertionError(f"{waiting} webhook events are still waiting")
             time.sleep(0.02)
-        attempts: list[dict[str, Any]] = webhooks["attempts"]
+        attempts: list[dict[str, Any]] = self.webhooks()["attempts"]
         return attempts
 
     def replay(self, times: int) -> None:

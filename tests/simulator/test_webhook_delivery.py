@@ -14,7 +14,7 @@ from svix.webhooks import Webhook
 from simulator import channel, resend_events, sendgrid_events, sequenzy_events, webhooks
 from simulator.channel import Channel, Manner
 from simulator.events import Event
-from simulator.history import History
+from simulator.history import History, Post
 from simulator.webhook_secrets import RESEND_SECRET, Secrets
 from simulator.webhooks import VENDORS as SENDERS
 from tests.processes import free_port, wait_until
@@ -182,6 +182,7 @@ def test_every_attempt_is_listed_with_what_it_was_about(start: Start, listener: 
         "error": "",
     }
     assert sent["post"] == 1
+    assert [each["post"] for each in simulator.webhooks(since=1)["attempts"]] == [2]
 
 
 def test_accepting_waits_for_no_webhook(start: Start, listener: Listener):
@@ -346,5 +347,8 @@ def test_what_waits_is_bounded_and_what_is_lost_is_counted(monkeypatch: pytest.M
     own.add([event] * 2)
     own.add([event] * 2)
     assert own.counts() == (3, 1)
+    own.replay([Post(provider="resend", events=[event] * 2, body=b"")])
+    own.add([event] * 2)
+    assert own.counts() == (5, 3)
     own.clear()
     assert own.counts() == (0, 0)
