@@ -1,6 +1,7 @@
 """How webhooks are delivered: tries, repeats, order, and that accepting waits for none of it."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -208,15 +209,18 @@ def test_clearing_forgets_what_waits_and_what_was_posted(start: Start, listener:
     simulator = start()
     send(simulator, *resend_to("ann@example.com"))
     simulator.reported()
-    listener.answer = lambda _: HOLD
+    cleared = threading.Event()
+    listener.answer = lambda _: 200 if cleared.wait(10) else 500
     send(simulator, *resend_to("bounce@example.com"))
     wait_until(lambda: len(listener.received) == 3, "the third post")
     simulator.clear()
     assert simulator.webhooks() == {
         "url": listener.url, "waiting": 0, "lost": 0, "attempts": [],
     }  # fmt: skip
+    cleared.set()  # the answer to the third post comes too late to count
     simulator.replay(1)
-    assert simulator.reported() == []
+    send(simulator, *resend_to("suppressed@example.com"))
+    assert [attempt["type"] for attempt in simulator.reported()] == ["email.suppressed"]
 
 
 def test_without_an_address_nothing_is_reported(tmp_path: Path):
@@ -307,7 +311,7 @@ def test_a_replay_posts_the_same_signed_batch_many_times_in_random_order(
     simulator.reported()
     after = [each.body for each in listener.received[len(before) :]]
     assert Counter(after) == dict.fromkeys(before, 46)
-    assert after != sorted(after, key=before.index)
+    assert after not in (before * 46, sorted(after, key=before.index))
     signature = "x-twilio-email-event-webhook-signature"
     assert len({each.headers[signature] for each in listener.received}) == len(before)
 
@@ -348,7 +352,7 @@ def test_what_waits_is_bounded_and_what_is_lost_is_counted(monkeypatch: pytest.M
     own.add([event] * 2)
     assert own.counts() == (3, 1)
     own.replay([Post(provider="resend", events=[event] * 2, body=b"")])
-    own.add([event] * 2)
-    assert own.counts() == (5, 3)
+    own.add([event] * 3)
+    assert own.counts() == (5, 4)
     own.clear()
     assert own.counts() == (0, 0)
