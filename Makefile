@@ -5,7 +5,7 @@ PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),5000)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint simulator drill faults fuzz lock setup setup-dev browser
+.PHONY: help run test lint simulator demo drill faults fuzz lock setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -28,6 +28,9 @@ lint: setup-dev ## format, and fix what ruff can fix
 
 simulator: setup ## a local stand-in for the providers' APIs on http://127.0.0.1:8025
 	$(BIN)/python -m simulator --port 8025
+
+demo: setup-dev ## all parts together, with a provider that reports back (PROVIDER=sendgrid PORT=8000 SIMULATOR_PORT=8026)
+	@$(BIN)/python -m demo --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(SIMULATOR_PORT),--simulator-port $(SIMULATOR_PORT))
 
 drill: setup-dev ## kill every part under load and count every email, half an hour (SEED=7 EMAILS=300 KILLS=8: shorter)
 	$(BIN)/python -m drill $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))

@@ -3,16 +3,29 @@
 import argparse
 import signal
 import sys
-from pathlib import Path
 
 from simulator.application import Application
+from simulator.channel import Manner
 from simulator.ledger import Ledger
 from simulator.misbehaviour import FaultMix, Misbehaviour
+from simulator.options import parser
 from simulator.server import Server
+from simulator.webhook_secrets import Secrets
+from simulator.webhooks import Webhooks
 
 
 def main() -> None:
-    options = _parser().parse_args()
+    options = parser().parse_args()
+    secrets = Secrets(
+        resend=options.resend_webhook_secret,
+        sequenzy=options.sequenzy_webhook_secret,
+        sendgrid=options.sendgrid_webhook_key,
+    )
+    if options.show_webhook_secrets:
+        lines = [f"{name}={value}\n" for name, value in secrets.variables().items()]
+        sys.stdout.writelines(lines)
+        return
+    webhooks = Webhooks(options.webhooks or "", secrets, _manner(options))
     mix = FaultMix(
         server_error=options.fault_500,
         too_many=options.fault_429,
@@ -20,8 +33,10 @@ def main() -> None:
         latency=options.latency_ms / 1000,
         seed=options.seed,
     )
-    ledger = Ledger(options.log, durable=options.fsync, honour_keys=options.keys)
-    application = Application(ledger, Misbehaviour(mix))
+    ledger = Ledger(
+        options.log, durable=options.fsync, honour_keys=options.keys, on_accept=webhooks.report
+    )
+    application = Application(ledger, Misbehaviour(mix), webhooks=webhooks)
     try:
         listening = Server(options.host, options.port, application)
     except OSError as error:
@@ -29,42 +44,21 @@ def main() -> None:
     with listening as server:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+        webhooks.start()
         host, port = server.server_address[:2]
         sys.stdout.write(f"simulator listening on http://{host!s}:{port}\n")
         sys.stdout.flush()
         server.serve_forever()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m simulator",
-        description="A local stand-in for the APIs of Sequenzy, Resend and SendGrid.",
+def _manner(options: argparse.Namespace) -> Manner:
+    return Manner(
+        duplicates=options.webhook_duplicates,
+        reorder=options.webhook_reorder,
+        hurry=options.webhook_hurry,
+        threads=options.webhook_threads,
+        seed=options.seed,
     )
-    add = parser.add_argument
-    add("--host", default="127.0.0.1")
-    add("--port", type=int, default=8025, help="0 picks a free one (default: %(default)s)")
-    add(
-        "--log",
-        type=Path,
-        default=Path("instance/simulator.jsonl"),
-        metavar="FILE",
-        help="what was accepted, a line an email (default: %(default)s)",
-    )
-    add("--ignore-keys", dest="keys", action="store_false", help="repeat what has a known key")
-    add("--no-fsync", dest="fsync", action="store_false", help="answer before the disk has it")
-    add("--fault-500", type=_share, default=0.0, metavar="SHARE", help="refused with 500, 0 to 1")
-    add("--fault-429", type=_share, default=0.0, metavar="SHARE", help="refused with 429")
-    add("--fault-drop", type=_share, default=0.0, metavar="SHARE", help="accepted, no answer")
-    add("--latency-ms", type=int, default=0, metavar="N", help="added to every answer")
-    add("--seed", type=int, default=0, help="of the faults (default: %(default)s)")
-    return parser
-
-
-def _share(value: str) -> float:
-    share = float(value)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
-    return share
 
 
 if __name__ == "__main__":

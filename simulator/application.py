@@ -18,6 +18,7 @@ from simulator.contacts import Books, first_address
 from simulator.exchange import Answer, Dialect, Refused, Request, Route, json_answer
 from simulator.ledger import Ledger
 from simulator.misbehaviour import Behaviour, Ending, Misbehaviour, gateway_answer
+from simulator.webhooks import TooMany, Webhooks
 
 DIALECTS = (sequenzy.DIALECT, resend.DIALECT, sendgrid.DIALECT)
 CONTACTS = {
@@ -36,6 +37,7 @@ class Application:
     ledger: Ledger
     misbehaviour: Misbehaviour
     books: Books = field(default_factory=Books)
+    webhooks: Webhooks = field(default_factory=Webhooks)
 
     def respond(self, request: Request, wait: Callable[[float], None]) -> tuple[Answer, Ending]:
         """The answer, and how it ends. What it accepts is on disk when this returns."""
@@ -82,6 +84,8 @@ class Application:
             ("GET", "/log.json"): self._log,
             ("GET", "/subscribers.json"): lambda _: json_answer(200, self.books.view()),
             ("DELETE", "/log"): self._clear,
+            ("GET", "/webhooks.json"): self._webhooks,
+            ("POST", "/webhooks/replay"): self._replay,
         }
         answer = own.get((request.method, request.path))
         return answer(request) if answer else None
@@ -100,6 +104,7 @@ class Application:
             older=len(newest) > _ON_PAGE,
             provider=provider,
             providers=names,
+            attempts=self.webhooks.last_attempts(),
         )
         return page.show(view)
 
@@ -116,7 +121,19 @@ class Application:
         self.ledger.clear()
         self.books.clear()
         self.misbehaviour.forget()
+        self.webhooks.clear()
         return json_answer(200, [])
+
+    def _webhooks(self, request: Request) -> Answer:
+        return json_answer(200, self.webhooks.as_json(_number(request, "since")))
+
+    def _replay(self, request: Request) -> Answer:
+        try:
+            return json_answer(
+                202, {"queued": self.webhooks.replay(_number(request, "times") or 1)}
+            )
+        except TooMany as error:
+            return json_answer(400, {"error": str(error)})
 
     def _find(self, request: Request) -> tuple[Dialect, Route]:
         """The function for a method and path. Raises `Refused` with that vendor's 404 or 405."""

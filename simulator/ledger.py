@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -82,13 +82,22 @@ class Ledger:
     """The log at `path`, for any number of threads of one process.
 
     Without `durable` it does not wait for the disk; without `honour_keys` every request is new.
+    `on_accept` is called with each submission that is no replay, once it is on disk.
     Raises `ValueError` when the file holds a line that is not a record.
     """
 
-    def __init__(self, path: Path, *, durable: bool = True, honour_keys: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durable: bool = True,
+        honour_keys: bool = True,
+        on_accept: Callable[[Submission], None] | None = None,
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._durable, self._honour_keys = durable, honour_keys
+        self._on_accept = on_accept
         self._writing, self._syncing = threading.Lock(), threading.Lock()
         self._forget()
         self._load(path)
@@ -102,6 +111,8 @@ class Ledger:
             earlier = self._find(submission)
             keyed = earlier or self._append(submission)
         self._sync(keyed.end)
+        if self._on_accept and not earlier:
+            self._on_accept(submission)
         return Receipt(keyed.ids, replayed=earlier is not None)
 
     @contextmanager

@@ -33,6 +33,12 @@ def free_port() -> int:
     return port
 
 
+def is_free(port: int) -> bool:
+    """Whether nothing listens on `port` of loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 class Process:
     """One command in its own process group, with its output in a file.
 

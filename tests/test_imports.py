@@ -53,7 +53,7 @@ LADDER = (
     "app",
     "tasks",
 )
-BESIDE = {"tests", "simulator", "drill", "benchmarks"}
+BESIDE = {"tests", "simulator", "demo", "drill", "benchmarks"}
 WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {"security", "unsubscribe_links"}
 
 
@@ -118,7 +118,7 @@ def test_a_module_imports_only_what_stands_above_it(module: str):
 
 
 @pytest.mark.parametrize(
-    "package", ["providers", "outbox", "emails", "blueprints", "cli", "simulator"]
+    "package", ["providers", "outbox", "emails", "blueprints", "cli", "simulator", "demo"]
 )
 def test_no_package_has_a_circle(package: str):
     sources = {}

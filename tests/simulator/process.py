@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 15  # seconds
+REPORT_TIMEOUT = 60  # seconds
+NONE = 999_999_999  # more attempts than there will be
 
 _opener = build_opener(ProxyHandler({}))  # no proxy stands before loopback
 
@@ -91,9 +94,32 @@ class Simulator:
         names = ("contacts", "unsubscribed", "events", "groups", "fields")
         return books.get(provider) or {name: [] for name in names}
 
+    def webhooks(self, *, since: int = 0) -> dict[str, Any]:
+        """How many webhook events are `waiting`, and the `attempts` so far, oldest first."""
+        with _opener.open(f"{self.url}/webhooks.json?since={since}", timeout=30) as answer:
+            webhooks: dict[str, Any] = json.load(answer)
+        return webhooks
+
+    def reported(self) -> list[dict[str, Any]]:
+        """All attempts to report what it accepted, once no event is waiting any more."""
+        deadline = time.monotonic() + REPORT_TIMEOUT
+        while waiting := self.webhooks(since=NONE)["waiting"]:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{waiting} webhook events are still waiting")
+            time.sleep(0.02)
+        attempts: list[dict[str, Any]] = self.webhooks()["attempts"]
+        return attempts
+
+    def replay(self, times: int) -> None:
+        """Post every webhook so far again, `times` times, in random order."""
+        self._send("POST", f"/webhooks/replay?times={times}")
+
     def clear(self) -> None:
-        """Forget every email, key, subscriber and counted try."""
-        request = Request(f"{self.url}/log", method="DELETE")  # noqa: S310 - our own http address
+        """Forget every email, key, subscriber, webhook and counted try."""
+        self._send("DELETE", "/log")
+
+    def _send(self, method: str, path: str) -> None:
+        request = Request(self.url + path, method=method)  # noqa: S310 - our own http address
         with _opener.open(request, timeout=30):
             pass
 
