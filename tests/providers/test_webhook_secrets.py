@@ -1,7 +1,6 @@
 """Secrets that cannot be the vendor's are seen, and events that we sign pass for genuine."""
 
 import base64
-import json
 import time
 
 import pytest
@@ -67,7 +66,7 @@ def test_a_ping_is_genuine_for_its_secret_alone_and_means_nothing(name: str, sec
 def test_svix_itself_takes_our_ping():
     delivery = webhook_of("resend").ping("ping-1", str(int(time.time())), SVIX)
     assert delivery
-    assert Svix(SVIX).verify(delivery.body, dict(delivery.headers)) == json.loads(delivery.body)
+    Svix(SVIX).verify(delivery.body, dict(delivery.headers))  # raises if it is not genuine
 
 
 def test_only_sendgrid_can_sign_its_events():
