@@ -27,9 +27,10 @@ class NameServer(click.ParamType[tuple[str, int]]):
         host, colon, port = value.rpartition(":")
         if not colon or (":" in host.strip("[]") and not host.endswith("]")):
             host, port = value, "53"
-        host = host.strip("[]")
         try:
-            return str(ipaddress.ip_address(host)), int(port)
+            if not 0 < int(port) < 65536:
+                raise ValueError
+            return str(ipaddress.ip_address(host.strip("[]"))), int(port)
         except ValueError:
             self.fail(f"{value!r} is no IP address with or without a port", param, ctx)
 
@@ -48,7 +49,7 @@ def dns_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @email_commands.command("doctor")
 @dns_options
-def doctor(as_json: bool, **options: Any) -> None:
+def doctor_command(as_json: bool, **options: Any) -> None:
     """Check every setting and connection; exit code 1 if there is a problem.
 
     It sends no email. Each webhook gets one event of a type that means nothing.
@@ -69,7 +70,9 @@ def doctor(as_json: bool, **options: Any) -> None:
     help="Whose records to look for; those of EMAIL_PROVIDER by default. May be repeated.",
 )
 @dns_options
-def check_domain(domain: str, providers: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def check_domain_command(
+    domain: str, providers: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
     """Look up SPF, DKIM and DMARC of DOMAIN; exit code 1 if there is a problem."""
     from doctor import check_domain
 

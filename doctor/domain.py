@@ -120,7 +120,8 @@ def _check_return_path(
         return skipped(
             line, f"the return path is your account's own at {provider}: name it (--return-path)"
         )
-    name = f"{wanted.return_path}.{domain}"
+    label = wanted.return_path.removesuffix(f".{domain}")
+    name = f"{label}.{domain}"
     records = spf_records(resolver, name)
     if records:
         return _check_spf(line, resolver, name)

@@ -1,4 +1,4 @@
-"""DKIM keys and webhook secrets for the tests of this folder."""
+"""DKIM keys and webhook secrets: the same in every run, since they are part of test names."""
 
 import base64
 
@@ -21,8 +21,9 @@ def rsa_key(bits: int) -> str:
     return public(rsa.RSAPublicNumbers(65537, 2 ** (bits - 1) + 12345).public_key())
 
 
-P256 = public(ec.generate_private_key(ec.SECP256R1()).public_key())
+P256 = public(ec.derive_private_key(7, ec.SECP256R1()).public_key())
+P384 = public(ec.derive_private_key(7, ec.SECP384R1()).public_key())
 ED25519 = base64.b64encode(
-    ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw()
 ).decode()
 RSA = rsa_key(2048)

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text as sql
 
+import doctor.accounts
 import outbox
 from errors import AuthenticationFailed
 from extensions import db
@@ -297,6 +298,45 @@ def test_a_key_that_stopped_the_queue_is_named_once(clinic: Clinic):
     assert [*verdicts.values()].count("problem") == 1
 
 
+REMEDIES: dict[int, str] = {
+    301: "check RESEND_BASE_URL",
+    401: "set RESEND_API_KEY to a key of this account",
+    403: "set RESEND_API_KEY to a key of this account",
+    404: "check RESEND_BASE_URL",
+    503: "check RESEND_BASE_URL, the network from here, and the provider's status page",
+    504: "check RESEND_BASE_URL and its status page",
+}
+
+
+@pytest.mark.parametrize("status", REMEDIES)
+def test_the_remedy_fits_what_the_provider_answers(clinic: Clinic, status: int):
+    with Listener() as listener:
+        listener.answers(answer(status, b'{"name": "so", "message": "it says"}'))
+        clinic.settings["RESEND_BASE_URL"] = listener.url
+        output = clinic.run()[1]
+    lines = output.splitlines()
+    [at] = [number for number, line in enumerate(lines) if line.startswith("problem")]
+    assert f"resend answered {status}: so: it says" in lines[at]
+    assert REMEDIES[status] in lines[at + 1]
+
+
+def test_a_provider_that_does_not_answer_in_time_gives_one(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(doctor.accounts, "PATIENCE", 0.5)
+    with Listener() as listener:
+        listener.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b" " * 99)
+        clinic.settings["RESEND_BASE_URL"] = listener.url
+        assert clinic.findings() == ["resend-account"]
+
+
+def test_a_provider_that_asks_for_a_pause_gives_none(clinic: Clinic):
+    with Listener() as listener:
+        listener.answers(answer(429, b"{}"))
+        clinic.settings["RESEND_BASE_URL"] = listener.url
+        assert clinic.examine()["resend-account"] == "hint"
+
+
 @pytest.mark.parametrize(("hours", "words"), [(1, "behind"), (-1, "ahead")])
 def test_a_clock_that_is_wrong_gives_one(clinic: Clinic, hours: int, words: str):
     with Listener() as listener:
@@ -307,14 +347,12 @@ def test_a_clock_that_is_wrong_gives_one(clinic: Clinic, hours: int, words: str)
         assert f"s {words}: genuine webhooks are refused" in clinic.run()[1]
 
 
-@pytest.mark.parametrize(
-    ("status", "finding"), [(301, "web"), (400, "web"), (404, "web"), (502, "web")]
-)
-def test_another_program_at_app_url_gives_one(clinic: Clinic, status: int, finding: str):
+@pytest.mark.parametrize("status", [200, 301, 400, 404, 502])
+def test_another_program_at_app_url_gives_one(clinic: Clinic, status: int):
     with Listener() as listener:
         listener.answers(answer(status, b"", "Location: https://acme-letters.com/"))
         clinic.web, clinic.settings["APP_URL"] = None, listener.url
-        assert clinic.findings() == [finding]
+        assert clinic.findings() == ["web"]
 
 
 @pytest.mark.parametrize("status", [301, 403, 404, 413, 500])

@@ -1,34 +1,19 @@
 """Secrets that cannot be the vendor's are seen, and events that we sign pass for genuine."""
 
-import base64
 import time
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from svix.webhooks import Webhook as Svix
 
 from providers import HTTP_PROVIDERS
 from providers.webhook import Webhook
-
-SVIX = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+from tests.doctor.keys import P256, P384, RSA, SVIX
 
 
 def webhook_of(name: str) -> Webhook:
     webhook = HTTP_PROVIDERS[name].webhook
     assert webhook
     return webhook
-
-
-def public(key: PublicKeyTypes) -> str:
-    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return base64.b64encode(der).decode()
-
-
-P256 = public(ec.generate_private_key(ec.SECP256R1()).public_key())
-P384 = public(ec.generate_private_key(ec.SECP384R1()).public_key())
-RSA = public(rsa.generate_private_key(65537, 2048).public_key())
 
 
 @pytest.mark.parametrize(
