@@ -81,8 +81,8 @@ class SequenzyWebhook(Webhook):
         event = {"id": event_id, "type": "ping", "object": "event", "data": {}}
         body = json.dumps(event).encode()
         headers = {
-            "X-Sequenzy-Timestamp": timestamp,
-            "X-Sequenzy-Signature": f"v1={sequenzy_digest(body, timestamp, secret).hex()}",
+            "x-sequenzy-timestamp": timestamp,
+            "x-sequenzy-signature": f"v1={sequenzy_digest(body, timestamp, secret).hex()}",
         }
         return Delivery(body=body, headers=headers)
 

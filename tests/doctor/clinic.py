@@ -2,15 +2,12 @@
 
 import json
 import threading
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from flask import Blueprint, Flask, abort, current_app, jsonify, request
-from flask.typing import ResponseReturnValue
+from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from providers import HTTP_PROVIDERS
 from tests.conftest import MakeApp
 from tests.doctor.keys import P256, RSA, SVIX
 from tests.doctor.name_server import NameServer, Zone, text
@@ -74,7 +71,6 @@ class Clinic:
         self._app: Flask | None = None
         self.port = free_port()
         self.web: dict[str, Any] | None = {}
-        self.routes = True
         self.options: list[str] = ["--nameserver", names.address]
         name = provider.upper()
         self.settings: dict[str, Any] = {
@@ -104,8 +100,6 @@ class Clinic:
         with ExitStack() as stack:
             if self.web is not None:
                 site = self._make_app(**{**self.settings, **self.web})
-                if self.routes:
-                    _add_missing_routes(site)
                 stack.enter_context(Site(site, self.port))
             runner = self.app.test_cli_runner()
             command = ["email", "doctor", *self.options, *args]
@@ -125,26 +119,3 @@ class Clinic:
     def findings(self) -> list[str]:
         """The names of the problems."""
         return [name for name, verdict in self.examine().items() if verdict == "problem"]
-
-
-def _add_missing_routes(app: Flask) -> None:
-    """`POST /api/webhooks/<provider>` as it must answer, where the app has none."""
-    rules = [rule.rule for rule in app.url_map.iter_rules()]
-    if any(rule.startswith("/api/webhooks/<") for rule in rules):
-        return
-    blueprint = Blueprint("stand_in", __name__)
-
-    @blueprint.post("/api/webhooks/<name>")
-    def take(name: str) -> ResponseReturnValue:
-        webhook = HTTP_PROVIDERS[name].webhook
-        assert webhook
-        secrets = current_app.config[webhook.setting]
-        if not secrets:
-            return jsonify(error=f"{webhook.setting} is not set"), 503
-        payload = request.get_data()
-        headers = cast("Mapping[str, str]", request.headers)  # whatever their case
-        if not any(webhook.is_genuine(payload, headers, secret) for secret in secrets):
-            abort(400)
-        return jsonify(received=True)
-
-    app.register_blueprint(blueprint)
