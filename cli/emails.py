@@ -51,7 +51,8 @@ def send_test(to: str, name: str, sample: str | None, attach: tuple[Path, ...]) 
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 def list_emails(state: str | None, limit: int) -> None:
     """List the newest emails."""
-    rows = outbox.recent(db.session(), state=state, limit=limit)
+    with outbox.transaction() as session:  # ended before a pager can hold it up
+        rows = outbox.recent(session, state=state, limit=limit)
     for row in rows:
         became = " ".join(filter(None, [row.delivery_status, *row.marks])) or "-"
         columns = (iso(row.created_at), row.id, f"{row.state:<10}", f"{row.kind or '-':<16}")

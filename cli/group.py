@@ -2,4 +2,4 @@
 
 from flask.cli import AppGroup
 
-email_commands = AppGroup("email", help="Try, list, show, retry and export emails.")
+email_commands = AppGroup("email", help="Try, list, show, retry, export, diagnose.")

@@ -8,7 +8,6 @@ import click
 
 import outbox
 from cli.group import email_commands
-from extensions import db
 from models import utc_now
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -25,7 +24,8 @@ def _since(_context: click.Context, _option: click.Parameter, value: str) -> dat
 @click.option("--since", default="30d", show_default=True, callback=_since, metavar="SPAN")
 def stats(since: datetime) -> None:
     """Count the emails of each name that were accepted, delivered, opened and so on."""
-    rows = outbox.totals(db.session(), since=since)
+    with outbox.transaction() as session:
+        rows = outbox.totals(session, since=since)
     names = [field.name for field in attrs.fields(outbox.Totals)]
     click.echo("".join(f"{name:<18}" if name == "kind" else f"{name:>13}" for name in names))
     for row in rows:

@@ -4,7 +4,6 @@ import click
 
 import outbox
 from cli.group import email_commands
-from extensions import db
 from models import State, iso
 
 
@@ -13,7 +12,8 @@ from models import State, iso
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 def subscribers(state: str | None, limit: int) -> None:
     """List the newest changes of subscribers; `show`, `retry` and `cancel` take their ids."""
-    rows = outbox.recent_changes(db.session(), state=state, limit=limit)
+    with outbox.transaction() as session:
+        rows = outbox.recent_changes(session, state=state, limit=limit)
     for row in rows:
         columns = (iso(row.created_at), row.id, f"{row.state:<10}", f"{row.kind:<13}")
         click.echo("  ".join((*columns, row.recipient)))

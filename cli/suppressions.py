@@ -13,6 +13,7 @@ from cli.group import email_commands
 from errors import InvalidMessage
 from extensions import db
 from models import iso
+from outbox import transaction
 from suppression import Scope
 
 COLUMNS = ("address", "scope", "reason", "source", "created_at")
@@ -30,7 +31,8 @@ def suppressions() -> None:
 @suppressions.command("list")
 def list_all() -> None:
     """List them, the newest first."""
-    rows = suppression.every_suppression(db.session())
+    with transaction() as session:  # ended before a pager can hold it up
+        rows = suppression.every_suppression(session)
     for row in rows:
         columns = (iso(row.created_at), f"{row.scope:<9}", row.address, row.reason)
         click.echo("  ".join((*columns, f"({row.source})")))
@@ -65,9 +67,11 @@ def remove(address: str, scope: Scope | None) -> None:
 @suppressions.command("export")
 def export() -> None:
     """Write all of them to standard output as CSV."""
+    with transaction() as session:
+        rows = suppression.every_suppression(session)
     writer = csv.writer(sys.stdout)
     writer.writerow(COLUMNS)
-    for row in reversed(suppression.every_suppression(db.session())):
+    for row in reversed(rows):
         writer.writerow((row.address, row.scope, row.reason, row.source, iso(row.created_at)))
 
 

@@ -33,6 +33,7 @@ from outbox.reading import (
 from outbox.states import MOVES, IllegalMove
 from outbox.sweep import oldest_due_age, sweep
 from outbox.totals import Totals, totals
+from outbox.transactions import transaction
 
 __all__ = [
     "MOVES",
@@ -65,4 +66,5 @@ __all__ = [
     "sweep",
     "timeline",
     "totals",
+    "transaction",
 ]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from attrs import field, frozen
 
-from errors import InvalidMessage, UnsupportedFeature
+from errors import EmailSendError, InvalidMessage, UnsupportedFeature
 from message import Attachment, EmailMessage
 from providers.webhook import Webhook
 from subscriber_changes import SubscriberChange
@@ -56,6 +56,28 @@ class Answer:
     def get(self, key: str) -> Any:
         """A member of a JSON object; None for anything else."""
         return self.json.get(key) if isinstance(self.json, dict) else None
+
+
+@frozen(kw_only=True)
+class Pong:
+    """What came of a call that sends nothing. `trouble` is None if the key may send emails."""
+
+    headers: Mapping[str, str]
+    trouble: EmailSendError | None
+
+
+@frozen(kw_only=True)
+class SenderRecords:
+    """Which DNS records below the sender's domain a provider has its customers publish.
+
+    `selectors` are those of its DKIM keys, of which it uses one or more. `return_path` is the
+    label of the domain that bounces go to, whose SPF receivers ask for; None where each account
+    has its own. `always` says that every account has these names, unless it chose others.
+    """
+
+    selectors: tuple[str, ...]
+    return_path: str | None = None
+    always: bool = True
 
 
 @frozen(kw_only=True)

@@ -19,7 +19,7 @@ from errors import (
     RateLimited,
     UnsupportedFeature,
 )
-from providers.base import Answer, Provider, Receipt, WireRequest
+from providers.base import Answer, Pong, Provider, Receipt, SenderRecords, WireRequest
 from providers.subscribers import Subscribers
 from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
 from subscriber_changes import SubscriberChange
@@ -41,6 +41,8 @@ class HttpProvider(Provider):
 
     default_url: ClassVar[str]
     subscribers: ClassVar[type[Subscribers] | None] = None  # its marketing side, if it has one
+    ping_path: ClassVar[str | None] = None  # a GET that changes nothing and says what a key may do
+    sender_records: ClassVar[SenderRecords | None] = None
 
     def __init__(self, api_key: str, base_url: str, *, timeout: float = 15, threads: int = 8):
         self.base_url = base_url.rstrip("/")
@@ -75,6 +77,21 @@ class HttpProvider(Provider):
         if 200 <= answer.status < 300:
             return answer
         raise self.error(answer)
+
+    def ping(self) -> Pong:
+        """One GET that sends and changes nothing, to learn whether the key may send.
+
+        Raises `ProviderUnavailable` or `OutcomeUnknown` if no answer comes, `UnsupportedFeature`
+        if there is nothing to GET.
+        """
+        if self.ping_path is None:
+            raise UnsupportedFeature(f"{self.name} has no ping_path", provider=self.name)
+        answer = self._exchange(WireRequest(method="GET", path=self.ping_path))
+        return Pong(headers=answer.headers, trouble=self.key_trouble(answer))
+
+    def key_trouble(self, answer: Answer) -> EmailSendError | None:
+        """Why the key of a `ping` with this answer cannot send; None if it can."""
+        return None if 200 <= answer.status < 300 else self.error(answer)
 
     def check_change(self, change: SubscriberChange) -> None:
         self._kept().check(change)

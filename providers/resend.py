@@ -12,7 +12,14 @@ from errors import (
     RateLimited,
 )
 from message import Address, EmailMessage
-from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
+from providers.base import (
+    Answer,
+    Capabilities,
+    Receipt,
+    SenderRecords,
+    WireRequest,
+    attachment_fields,
+)
 from providers.http import HttpProvider, retry_after_seconds
 from providers.resend_subscribers import ResendSubscribers
 from providers.resend_webhook import ResendWebhook
@@ -27,6 +34,8 @@ class Resend(HttpProvider):
     webhook = ResendWebhook()
     subscribers = ResendSubscribers
     default_url = "https://api.resend.com"
+    ping_path = "/domains"
+    sender_records = SenderRecords(selectors=("resend",), return_path="send")
     capabilities = Capabilities(
         max_recipients=50,
         max_reply_to=50,
@@ -78,6 +87,14 @@ class Resend(HttpProvider):
         if status == 400 and name in ("invalid_api_key", "missing_api_key"):
             return AuthenticationFailed(words, status, provider=self.name)
         return None
+
+    def key_trouble(self, answer: Answer) -> EmailSendError | None:
+        """A key that may only send is refused here, too, but by another name."""
+        if answer.get("name") == "restricted_api_key":
+            return None
+        if answer.status == 400 and "api key" in self.words(answer).lower():
+            return AuthenticationFailed(self.explanation(answer), 400, provider=self.name)
+        return super().key_trouble(answer)
 
     def wait(self, answer: Answer) -> float | None:
         relative = answer.headers.get("ratelimit-reset")  # seconds from now

@@ -1,12 +1,14 @@
 """Resend's webhook (resend.com/docs/webhooks): one event a body, signed by Svix."""
 
+import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from events import BounceClass, EventType, TrackingEvent
 from providers import webhook
-from providers.webhook import Item, UnusableEvent, Webhook, member
-from signatures import verify_svix_signature
+from providers.webhook import Delivery, Item, UnusableEvent, Webhook, member
+from signatures import svix_digest, svix_key, verify_svix_signature
 
 EVENT_TYPES = {
     "email.scheduled": EventType.QUEUED,
@@ -70,6 +72,20 @@ class ResendWebhook(Webhook):
             bounce=_bounce(kind, data),
             reason=_reason(data),
         )
+
+    def flaw(self, secret: str) -> str | None:
+        valid = secret.startswith("whsec_") and svix_key(secret)
+        return None if valid else "it is not whsec_ followed by base64"
+
+    def ping(self, event_id: str, timestamp: str, secret: str) -> Delivery:
+        body = json.dumps({"type": "ping", "data": {}}).encode()
+        digest = svix_digest(body, event_id, timestamp, svix_key(secret))
+        headers = {
+            "svix-id": event_id,
+            "svix-timestamp": timestamp,
+            "svix-signature": f"v1,{base64.b64encode(digest).decode()}",
+        }
+        return Delivery(body=body, headers=headers)
 
     def _contact(self, item: Item) -> TrackingEvent | None:
         # There is no email.unsubscribed: the contact changes. It names an address and no email.

@@ -3,9 +3,16 @@
 import json
 from typing import Any
 
-from errors import EmailSendError, QuotaExceeded
+from errors import AuthenticationFailed, EmailSendError, QuotaExceeded
 from message import Address, Attachment, EmailMessage
-from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
+from providers.base import (
+    Answer,
+    Capabilities,
+    Receipt,
+    SenderRecords,
+    WireRequest,
+    attachment_fields,
+)
 from providers.http import HttpProvider, seconds_until
 from providers.sendgrid_subscribers import SendGridSubscribers
 from providers.sendgrid_webhook import SendGridWebhook
@@ -18,6 +25,8 @@ class SendGrid(HttpProvider):
     webhook = SendGridWebhook()
     subscribers = SendGridSubscribers
     default_url = "https://api.sendgrid.com"
+    ping_path = "/v3/scopes"
+    sender_records = SenderRecords(selectors=("s1", "s2", "m1"))  # m1 without automated security
     capabilities = Capabilities(
         max_recipients=1000,
         max_reply_to=1000,
@@ -76,6 +85,14 @@ class SendGrid(HttpProvider):
         if answer.status == 401 and "credits" in words.lower():
             return QuotaExceeded(words, 401, provider=self.name)
         return None
+
+    def key_trouble(self, answer: Answer) -> EmailSendError | None:
+        """Any key may list its scopes; `mail.send` must be one of them."""
+        scopes = answer.get("scopes")
+        if answer.status == 200 and isinstance(scopes, list) and "mail.send" not in scopes:
+            words = f"{self.name} takes the key, but it lacks the scope mail.send"
+            return AuthenticationFailed(words, 200, provider=self.name)
+        return super().key_trouble(answer)
 
     def wait(self, answer: Answer) -> float | None:
         return super().wait(answer) or seconds_until(answer.headers.get("X-RateLimit-Reset"))

@@ -8,7 +8,7 @@ from typing import Any
 from events import BounceClass, EventType, TrackingEvent
 from providers import webhook
 from providers.webhook import Item, UnusableEvent, Webhook
-from signatures import verify_sendgrid_signature
+from signatures import is_sendgrid_key, verify_sendgrid_signature
 
 EVENT_TYPES = {
     "processed": EventType.QUEUED,
@@ -70,6 +70,9 @@ class SendGridWebhook(Webhook):
             bounce=_bounce(kind, data),
             reason=_reason(data),
         )
+
+    def flaw(self, secret: str) -> str | None:
+        return None if is_sendgrid_key(secret) else "it is not the base64 of a P-256 public key"
 
 
 def _item(event: Any) -> Item:

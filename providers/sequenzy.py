@@ -4,12 +4,21 @@ import json
 from html import escape
 from typing import Any
 
-from errors import EmailSendError, InvalidMessage, ProviderUnavailable
+from errors import AuthenticationFailed, EmailSendError, InvalidMessage, ProviderUnavailable
 from message import Address, EmailMessage
-from providers.base import Answer, Capabilities, Receipt, WireRequest, attachment_fields
+from providers.base import (
+    Answer,
+    Capabilities,
+    Receipt,
+    SenderRecords,
+    WireRequest,
+    attachment_fields,
+)
 from providers.http import HttpProvider, seconds_until
 from providers.sequenzy_subscribers import SequenzySubscribers
 from providers.sequenzy_webhook import SequenzyWebhook
+
+SEND_SCOPE = "transactional:send"
 
 
 class Sequenzy(HttpProvider):
@@ -19,6 +28,9 @@ class Sequenzy(HttpProvider):
     webhook = SequenzyWebhook()
     subscribers = SequenzySubscribers
     default_url = "https://api.sequenzy.com/api/v1"
+    ping_path = "/account"
+    # Domains that were added lately have names of their own; only the dashboard shows them.
+    sender_records = SenderRecords(selectors=("sequenzy",), return_path="rp", always=False)
     capabilities = Capabilities(
         max_recipients=50,
         max_reply_to=1,
@@ -82,8 +94,26 @@ class Sequenzy(HttpProvider):
             return ProviderUnavailable(words, 503, retryable=False, provider=self.name)
         return None
 
+    def key_trouble(self, answer: Answer) -> EmailSendError | None:
+        """The account names the scopes that a key lacks; a key that may not even ask is valid."""
+        words = self.words(answer).lower()
+        if answer.status == 403 and "missing required scopes" in words:
+            return self.error(answer) if SEND_SCOPE in words else None
+        rights = answer.get("apiKeyPermissions")
+        if answer.status == 200 and isinstance(rights, dict) and _cannot_send(rights):
+            text = f"{self.name} takes the key, but it lacks the scope {SEND_SCOPE}"
+            return AuthenticationFailed(text, 200, provider=self.name)
+        return super().key_trouble(answer)
+
     def wait(self, answer: Answer) -> float | None:
         return super().wait(answer) or seconds_until(answer.headers.get("X-RateLimit-Reset"))
+
+
+def _cannot_send(rights: dict[str, Any]) -> bool:
+    # The role of a personal key's owner can forbid what the key itself allows.
+    lacking = [rights.get(name) for name in ("missingLiveDeliveryScopes", "roleRestrictedScopes")]
+    named = any(isinstance(scopes, list) and SEND_SCOPE in scopes for scopes in lacking)
+    return named or rights.get("liveDeliveryBlockedByRole") is True
 
 
 def _addresses(addresses: tuple[Address, ...]) -> list[str]:

@@ -3,13 +3,14 @@
 Bounce, click and failure details are not documented, so every spelling that is seen is looked for.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from events import BounceClass, EventType, TrackingEvent
 from providers import webhook
-from providers.webhook import Item, UnusableEvent, Webhook, member
-from signatures import verify_sequenzy_signature
+from providers.webhook import Delivery, Item, UnusableEvent, Webhook, member
+from signatures import sequenzy_digest, verify_sequenzy_signature
 
 EVENT_TYPES = {
     "email.sent": EventType.SENT,
@@ -72,6 +73,18 @@ class SequenzyWebhook(Webhook):
             bounce=webhook.bounce_class(_reason(data), BounceClass.HARD) if bounced else None,
             reason=_reason(data),
         )
+
+    def flaw(self, secret: str) -> str | None:
+        return None if secret.startswith("whsec_") else "it does not begin with whsec_"
+
+    def ping(self, event_id: str, timestamp: str, secret: str) -> Delivery:
+        event = {"id": event_id, "type": "ping", "object": "event", "data": {}}
+        body = json.dumps(event).encode()
+        headers = {
+            "x-sequenzy-timestamp": timestamp,
+            "x-sequenzy-signature": f"v1={sequenzy_digest(body, timestamp, secret).hex()}",
+        }
+        return Delivery(body=body, headers=headers)
 
 
 def _recipient(data: Mapping[str, Any]) -> str | None:

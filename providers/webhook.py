@@ -34,6 +34,14 @@ class Item:
     data: Mapping[str, Any]
 
 
+@frozen(kw_only=True)
+class Delivery:
+    """One signed delivery, as the vendor would post it."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
 class Webhook(ABC):
     """One vendor's webhook. Knows no database and no Flask.
 
@@ -64,6 +72,17 @@ class Webhook(ABC):
     @abstractmethod
     def read(self, item: Item) -> TrackingEvent | None:
         """What the event means; None if it means nothing to us. Raises `UnusableEvent`."""
+
+    def flaw(self, secret: str) -> str | None:
+        """Why `secret` cannot be one of this vendor's; None if it can."""
+        return None
+
+    def ping(self, event_id: str, timestamp: str, secret: str) -> Delivery | None:
+        """An event of a type that means nothing, signed; None if only the vendor can sign.
+
+        `timestamp` is in unix seconds.
+        """
+        return None
 
 
 def json_value(payload: bytes) -> Any:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import cached_property
 from hashlib import sha256
 from http import HTTPStatus
@@ -46,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One HTTP answer, without the headers that frame it."""
+    """One HTTP answer, without its time and the headers that frame it."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +55,8 @@ class Answer:
 
     def encode(self) -> bytes:
         """The bytes on the wire, HTTP/1.1."""
-        headers = {**self.headers, "Content-Length": str(len(self.body))}
+        length = str(len(self.body))
+        headers = {**self.headers, "Date": formatdate(usegmt=True), "Content-Length": length}
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body

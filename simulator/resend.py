@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+from simulator.account import resend_domains
 from simulator.checks import as_list, base64_size, is_text_map, is_verified, mailbox, one_line, text
 from simulator.exchange import Answer, Dialect, Refused, Request, json_answer
 from simulator.ledger import Email, KeyReused, Ledger, Receipt, Submission
@@ -230,8 +231,12 @@ def _addresses(payload: dict[str, Any], name: str) -> list[str]:
 
 DIALECT = Dialect(
     name="resend",
-    paths="/(emails|contacts|contact-properties|segments|events)",
-    routes={("POST", "/emails"): send, ("POST", "/emails/batch"): send_batch},
+    paths="/(emails|domains|contacts|contact-properties|segments|events)",
+    routes={
+        ("POST", "/emails"): send,
+        ("POST", "/emails/batch"): send_batch,
+        ("GET", "/domains"): resend_domains,
+    },
     authenticate=authenticate,
     refusal=refusal,
     first_recipient=first_recipient,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+from simulator.account import sendgrid_scopes
 from simulator.checks import base64_size, is_address, is_text_map, is_verified, one_line, text
 from simulator.exchange import Answer, Dialect, Refused, Request, json_answer
 from simulator.ledger import Email, Ledger, Submission
@@ -285,7 +286,7 @@ def _email(payload: dict[str, Any], person: dict[str, Any], message_id: str) -> 
 DIALECT = Dialect(
     name="sendgrid",
     paths="/v3/",
-    routes={("POST", "/v3/mail/send"): send},
+    routes={("POST", "/v3/mail/send"): send, ("GET", "/v3/scopes"): sendgrid_scopes},
     authenticate=authenticate,
     refusal=refusal,
     first_recipient=first_recipient,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from simulator.account import sequenzy_account
 from simulator.checks import as_list, is_verified, mailbox, text, unique
 from simulator.exchange import Answer, Dialect, Refused, Request, json_answer
 from simulator.ledger import Email, KeyReused, Ledger, Receipt, Submission
@@ -212,7 +213,10 @@ class _Rendered:
 DIALECT = Dialect(
     name="sequenzy",
     paths="/(api/)?v1/",
-    routes={("POST", "/(api/)?v1/transactional/send"): send},
+    routes={
+        ("POST", "/(api/)?v1/transactional/send"): send,
+        ("GET", "/(api/)?v1/account"): sequenzy_account,
+    },
     authenticate=authenticate,
     refusal=refusal,
     first_recipient=first_recipient,

@@ -42,12 +42,14 @@ LADDER = (
     "webhook_inbox",
     "tracking",
     "privacy",
+    "readiness",
     "dispatcher",
     "celery_app",
     "background",
     "subscribers",
     "emails",
     "blueprints",
+    "doctor",
     "cli",
     "testing",
     "app",
@@ -118,7 +120,8 @@ def test_a_module_imports_only_what_stands_above_it(module: str):
 
 
 @pytest.mark.parametrize(
-    "package", ["providers", "outbox", "emails", "blueprints", "cli", "simulator", "demo"]
+    "package",
+    ["providers", "outbox", "emails", "blueprints", "doctor", "cli", "simulator", "demo"],
 )
 def test_no_package_has_a_circle(package: str):
     sources = {}
