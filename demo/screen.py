@@ -7,6 +7,7 @@ from typing import TextIO
 from demo.plan import Plan
 
 WIDTH = 9  # of the longest name
+HIDDEN = '"GET /inbox.json'  # an open inbox asks every two seconds
 COLOURS = (36, 35, 33, 32, 34)  # cyan, magenta, yellow, green, blue
 
 TO_TRY = (
@@ -18,7 +19,7 @@ TO_TRY = (
     ("open@example.com", "opens it and clicks"),
     ("unsubscribe@example.com", "wants no more of it"),
     ("suppressed@example.com", "is on the provider's suppression list"),
-    ("500-2@example.com", "gets it in the third try"),
+    ("500-2@example.com", "is refused twice by a failing provider, then delivered"),
 )
 
 
@@ -31,12 +32,12 @@ class Screen:
         self._colours: dict[str, int] = {}
 
     def show(self, name: str, lines: Sequence[str]) -> None:
-        """`lines` of the part called `name`."""
+        """`lines` of the part called `name`, without those that would drown the others."""
         prefix = f"{name:<{WIDTH}} |"
         if self._coloured:
             colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
             prefix = f"\033[{colour}m{prefix}\033[0m"
-        self._stream.writelines(f"{prefix} {line}\n" for line in lines)
+        self._stream.writelines(f"{prefix} {line}\n" for line in lines if HIDDEN not in line)
         self._stream.flush()
 
     def say(self, text: str) -> None:

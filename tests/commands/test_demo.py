@@ -95,6 +95,7 @@ def test_a_sign_up_goes_all_the_way_and_is_reported_back_and_sigterm_leaves_noth
     assert all(each["provider"] == "resend" and each["status"] for each in reported)
     wait_until(lambda: "/api/webhooks/resend" in demo.output(), "the app's own line about it")
     assert re.search(r"^worker +\| .*email accepted", demo.output(), re.MULTILINE)
+    assert "GET /inbox.json" not in demo.output()
     names = set(re.findall(r"^(\w+) +\| ", demo.output(), re.MULTILINE))
     assert names == set(PARTS)
     family = demo.family()
