@@ -32,9 +32,18 @@ from setting_types import (
     url,
 )
 
-__all__ = ["LOOPBACK", "SETTINGS", "Setting", "load", "read_environment"]
+__all__ = ["LOOPBACK", "SETTINGS", "SIMULATOR_SECRETS", "Setting", "load", "read_environment"]
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
+# What `python -m simulator --show-webhook-secrets` prints; who knows them can forge a bounce.
+SIMULATOR_SECRETS = {
+    "RESEND_WEBHOOK_SECRET": "whsec_dGhlIHNpbXVsYXRvcidzIFJlc2VuZCBrZXk=",
+    "SEQUENZY_WEBHOOK_SECRET": "whsec_the_simulators_sequenzy_secret",
+    "SENDGRID_WEBHOOK_PUBLIC_KEY": (
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEVNnvVkCykwx8gjndMFBI7hYdtUHFilONUkSTPS8W"
+        "jS8E5EjMqS2BX+kC38DiK3EEPBiGeyuLBBcPYJl9K7OQXQ=="
+    ),
+}
 # Seconds that one request may lose to a store of rate limits that is down or silent.
 REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
 # A database that is away or locked gives a clear 503 rather than a request that hangs.
@@ -193,6 +202,9 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
             f"EMAIL_PROVIDER=inbox sends nothing; choose from {', '.join(PROVIDERS)}, "
             "or set FLASK_DEBUG=1 for development"
         )
+    for name, secret in SIMULATOR_SECRETS.items():
+        if secret in (values[name] or ()):
+            problems.append(f"{name} is the simulator's, which everybody knows; use your own")
 
 
 def _is_sqlite(values: dict[str, Any]) -> bool:

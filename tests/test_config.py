@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 import config
-from config import load, read_environment
+from config import SIMULATOR_SECRETS, load, read_environment
 from errors import ConfigurationError
 from message import Address
+from simulator.webhook_secrets import RESEND_SECRET, Secrets
 
 DEVELOPMENT = {"FLASK_DEBUG": "1"}
 PRODUCTION = {
@@ -316,3 +317,13 @@ class TestOverrides:
     def test_flasks_own_settings_pass_through_and_win(self, make_app: Any):
         app = make_app(SESSION_COOKIE_NAME="mine", APP_URL="https://app.example.com")
         assert app.config["SESSION_COOKIE_NAME"] == "mine"
+
+
+def test_production_refuses_the_secrets_of_the_simulator_which_development_takes():
+    known = Secrets().variables()
+    assert known == SIMULATOR_SECRETS
+    assert load({"FLASK_DEBUG": "1", **known})["RESEND_WEBHOOK_SECRET"]
+    with pytest.raises(ConfigurationError) as refused:
+        load({**PRODUCTION, **known, "RESEND_WEBHOOK_SECRET": f"whsec_own,{RESEND_SECRET}"})
+    for name in known:
+        assert f"{name} is the simulator's" in str(refused.value)

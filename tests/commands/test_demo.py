@@ -41,9 +41,18 @@ class Demo(Process):
         assert answer.status_code == 201
 
     def states(self) -> dict[str, str]:
-        """The state of each email in the app's inbox, by recipient."""
+        """The state of each recipient's welcome email in the app's inbox."""
+        return {email["to"]: email["state"] for email in self._welcomes()}
+
+    def became(self, address: str) -> list[str]:
+        """What the provider reported about the welcome email to `address`."""
+        return [
+            word for email in self._welcomes() if email["to"] == address for word in email["became"]
+        ]
+
+    def _welcomes(self) -> list[dict[str, Any]]:
         emails = requests.get(f"{self.url}/inbox.json", timeout=10).json()["emails"]
-        return {email["to"]: email["state"] for email in emails}
+        return [email for email in emails if email["kind"] == "welcome"]
 
     def family(self) -> list[psutil.Process]:
         """Its parts, and their children."""
@@ -92,7 +101,8 @@ def test_a_sign_up_goes_all_the_way_and_is_reported_back_and_sigterm_leaves_noth
     wait_until(lambda: len(demo.attempts()) >= 2, "the provider's webhooks")
     reported = demo.attempts()[:2]
     assert {each["type"] for each in reported} == {"email.sent", "email.bounced"}
-    assert all(each["provider"] == "resend" and each["status"] for each in reported)
+    assert {(each["provider"], each["status"]) for each in reported} == {("resend", 200)}
+    wait_until(lambda: demo.became("bounce@example.com") == ["sent", "bounced"], "its mark")
     wait_until(lambda: "/api/webhooks/resend" in demo.output(), "the app's own line about it")
     assert re.search(r"^worker +\| .*email accepted", demo.output(), re.MULTILINE)
     assert "GET /inbox.json" not in demo.output()
@@ -112,7 +122,7 @@ def test_when_one_part_dies_the_demo_says_which_and_ends_the_others(start: Calla
     demo.sign_up("ann@example.com")
     wait_until(lambda: demo.states() == {"ann@example.com": "accepted"}, "the accepted email")
     wait_until(lambda: bool(demo.attempts()), "the provider's webhooks")
-    assert {each["provider"] for each in demo.attempts()} == {"sendgrid"}
+    assert {(each["provider"], each["status"]) for each in demo.attempts()} == {("sendgrid", 200)}
     family = demo.family()
     [worker] = [each for each in family if "worker" in each.cmdline()]
     worker.kill()
