@@ -32,10 +32,10 @@ simulator: setup ## a local stand-in for the providers' APIs on http://127.0.0.1
 demo: setup-dev ## all parts together, with a provider that reports back (PROVIDER=sendgrid PORT=8000 SIMULATOR_PORT=8026)
 	@$(BIN)/python -m demo --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(SIMULATOR_PORT),--simulator-port $(SIMULATOR_PORT))
 
-drill: setup-dev ## kill every part under load and count every email, half an hour (SEED=7 EMAILS=300 KILLS=8: shorter)
-	$(BIN)/python -m drill $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))
+drill: setup-dev ## kill every part under load and count every email, half an hour (RUN=F1 SEED=7 EMAILS=300 KILLS=8: shorter)
+	$(BIN)/python -m drill $(RUN) $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))
 
-faults: setup-dev ## stop, freeze and poison real processes, and count every email: two minutes
+faults: setup-dev ## stop, freeze and poison real processes, take broker, database and key away: ten minutes
 	$(BIN)/python -m pytest drill -n 0
 
 fuzz: setup-dev ## 10,000 true and forged webhook deliveries against the running app (SEED=7 to repeat a run)

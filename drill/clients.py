@@ -1,4 +1,7 @@
-"""The callers of our API: each email has a key of its own, and is repeated until it is accepted."""
+"""The callers of our API: each email has a key of its own, and is repeated until it is accepted.
+
+Those of `OneTry` take the first answer that they get.
+"""
 
 import threading
 import time
@@ -11,6 +14,12 @@ CLIENTS = 8
 PAUSE = 0.1  # seconds between two tries
 REPEATED = 10  # every so many emails one is sent again, as after an answer lost on the way
 PATIENCE = 60.0  # seconds until an email that is never accepted ends the run
+TIMEOUT = 30.0  # seconds until a caller gives up on an answer
+
+
+def recipient(number: int) -> str:
+    """To whom that email goes."""
+    return f"user{number}@drill.example.com"
 
 
 class Clients:
@@ -60,17 +69,35 @@ class Clients:
     def _try(self, number: int) -> bool:
         """One request; whether we got a yes. Raises for an answer that no repeat can mend."""
         try:
-            answer = requests.post(
-                self._send_url,
-                json={"email": f"user{number}@drill.example.com", "name": f"User {number}"},
-                headers=self._headers | {"Idempotency-Key": f"drill-{number}"},
-                timeout=10,
-            )
-            if answer.status_code == 202:
-                self.accepted[number] = answer.json()["id"]
-                return True
+            answer = self._post(number)
         except requests.RequestException:  # killed before, during or after
             return False
+        if answer.status_code == 202:
+            return True
         if answer.status_code < 500:
             raise RuntimeError(f"email {number} was answered {answer.status_code}: {answer.text}")
         return False
+
+    def _post(self, number: int) -> requests.Response:
+        answer = requests.post(
+            self._send_url,
+            json={"email": recipient(number), "name": f"User {number}"},
+            headers=self._headers | {"Idempotency-Key": f"drill-{number}"},
+            timeout=TIMEOUT,
+        )
+        if answer.status_code == 202:
+            self.accepted[number] = answer.json()["id"]
+        return answer
+
+
+class OneTry(Clients):
+    """Callers without patience: each asks once, and `answers` holds by number what it was told."""
+
+    def __init__(self, url: str, token: str, *, emails: int, per_second: float) -> None:
+        super().__init__(url, token, emails=emails, per_second=per_second)
+        self.answers: dict[int, requests.Response] = {}
+
+    def _offer(self, number: int) -> None:
+        if not self._stopped.is_set():
+            self.answers[number] = self._post(number)
+            self._stopped.wait(self._rest)

@@ -61,7 +61,7 @@ class Verdict:
 
     `bound` is how many extra copies the kills and lost answers can account for. `unexplained` are
     emails with more copies than have a cause, or unknown without one; `strangers` are emails that
-    no client was told of.
+    no client was told of, such as a second row for one key.
     """
 
     accepted: int

@@ -1,4 +1,4 @@
-"""Stops, freezes and a poison email, with real processes: what each may cost, and no more.
+"""Stops, freezes, a poison email and a bad key, with real processes: what each may cost at most.
 
 `make faults`; these take longer than a test should.
 """
@@ -8,77 +8,22 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.commands.conftest import PRODUCTION
-from tests.processes import Process, free_port, wait_until
+from drill.clients import Clients, recipient
+from drill.stack import TOKEN
+from drill.web import Start, received, settings, sign_up, wait_for_states
+from tests.processes import Process, wait_until
 from tests.servers import Valkey
 from tests.simulator.process import Simulator
 
-Start = Callable[..., tuple[Process, str]]
 STOPS = 5  # of the web process, and as many of the worker
 STOP_WITHIN = 20.0  # seconds, the promise to whoever deploys
-
-
-@pytest.fixture
-def provider(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    """A provider that answers after 100 ms; its options come from the test."""
-    options = ["--latency-ms", "100", *getattr(request, "param", [])]
-    with Simulator(tmp_path / "simulator.jsonl", options) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def start_web(provider: Simulator, tmp_path: Path) -> Iterator[Start]:
-    """`start_web(DATABASE_URL=…)`: gunicorn with one worker, and its address."""
-    with ExitStack() as stack:
-
-        def start(**variables: str) -> tuple[Process, str]:
-            port = free_port()
-            command = ["gunicorn", "app:app", "-w", "1", "--bind", f"127.0.0.1:{port}"]
-            process = Process(command, settings(provider, **variables), tmp_path / f"{port}.log")
-            stack.enter_context(process)
-            url = f"http://127.0.0.1:{port}"
-            process.wait_for_http(f"{url}/healthz")
-            return process, url
-
-        yield start
-
-
-def settings(provider: Simulator, **more: str) -> dict[str, str]:
-    return PRODUCTION | {
-        "RESEND_BASE_URL": provider.url,
-        "RATELIMIT_ENABLED": "false",
-        "EMAIL_TIMEOUT": "1",
-        "EMAIL_LEASE": "2",
-        "EMAIL_SWEEP": "0.5",
-        **more,
-    }
-
-
-def sign_up(url: str, *addresses: str) -> None:
-    for address in addresses:
-        body = {"name": "Ann", "email": address}
-        assert requests.post(f"{url}/api/signup", json=body, timeout=30).status_code == 201
-
-
-def states(url: str) -> dict[str, int]:
-    lines = requests.get(f"{url}/metrics", timeout=10).text.splitlines()
-    counts = {
-        line.split('"')[1]: int(float(line.split()[-1]))
-        for line in lines
-        if line.startswith("outbox_emails{")
-    }
-    return {state: count for state, count in counts.items() if count}
-
-
-def wait_for_states(url: str, expected: dict[str, int]) -> None:
-    wait_until(lambda: states(url) == expected, f"the outbox to hold {expected}")
+REFUSED = 1000  # emails
 
 
 def calling_token(sqlite_url: str) -> str:
@@ -89,8 +34,10 @@ def calling_token(sqlite_url: str) -> str:
     return str(found[0]) if found else ""
 
 
-def received(provider: Simulator) -> Counter[str]:
-    return Counter(record["to"][0] for record in provider.accepted())
+def provider_state(url: str) -> str:
+    """What the web process knows of the provider, in words."""
+    words: str = requests.get(f"{url}/readyz", timeout=10).json()["providers"]["resend"]
+    return words
 
 
 def stop(process: Process) -> None:
@@ -170,3 +117,17 @@ def test_an_email_that_kills_its_process_ends_alone_and_the_others_are_sent(
         web, url = start_web(DATABASE_URL=sqlite_url, **patience)
     wait_for_states(url, {"accepted": 20, "failed": 1})
     assert received(provider) == Counter(innocent)
+
+
+def test_a_refused_key_fails_none_of_1000_emails_and_all_are_sent_once_it_is_mended(
+    provider: Simulator, start_web: Start, sqlite_url: str
+) -> None:
+    web, url = start_web(DATABASE_URL=sqlite_url, RESEND_API_KEY="bad-key")
+    with Clients(url, TOKEN, emails=REFUSED, per_second=100) as clients:
+        wait_until(clients.done, f"{REFUSED} emails to be accepted", patience=120)
+    wait_until(lambda: provider_state(url).startswith("paused"), "the refused key to be noticed")
+    wait_for_states(url, {"queued": REFUSED})
+    stop(web)
+    _, url = start_web(DATABASE_URL=sqlite_url)
+    wait_for_states(url, {"accepted": REFUSED}, patience=180)  # of which a pause takes 60
+    assert received(provider) == Counter(recipient(number) for number in range(REFUSED))

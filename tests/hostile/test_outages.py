@@ -1,18 +1,16 @@
 """The database is locked or down: nothing is accepted, and what comes again has one effect."""
 
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from tests.hostile.conftest import StartSite
 from tests.hostile.events import checkout, post_event
 from tests.hostile.site import Site
 from tests.hostile.wire import Answer
+from tests.outages import down, locked
 from tests.processes import wait_until
 
 Outage = tuple[Site, Callable[[], AbstractContextManager[None]]]
@@ -23,29 +21,6 @@ def outage(request: pytest.FixtureRequest, start_site: StartSite) -> Outage:
     """A site and how to take its database away: locked by somebody, or down."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return start_site(url), (lambda: locked(url)) if "sqlite" in url else (lambda: down(url))
-
-
-@contextmanager
-def locked(url: str) -> Iterator[None]:
-    """Somebody writes to the SQLite file and does not come to an end."""
-    path = make_url(url).database or ""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-
-
-@contextmanager
-def down(url: str) -> Iterator[None]:
-    """PostgreSQL ends every connection to the database and takes no new one."""
-    name = make_url(url).database
-    admin = url.replace(f"/{name}?", "/postgres?")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-        )
-        yield
-        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
 def test_while_the_database_is_away_nothing_is_accepted_and_afterwards_everything_once(
