@@ -65,6 +65,9 @@ PLACES = {
     "inbox without a match": Place("/inbox?q=nobody"),
     "email": Place("/inbox/{email_id}"),
     "preview": Place("/preview"),
+    "preview, source": Place("/preview?email=receipt&view=source"),
+    "preview, headers": Place("/preview?email=contact-notice&sample=right to left&view=headers"),
+    "preview, refused": Place("/preview?sample=hostile markup", refused=True),
     "not found": Place("/nowhere", status=404),
 }
 
