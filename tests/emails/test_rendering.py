@@ -28,7 +28,7 @@ BUTTONS = """[...document.querySelectorAll("td.button")].map((e) => ({
   height: e.getBoundingClientRect().height,
   ground: getComputedStyle(e).backgroundColor,
 }))"""
-ACCENT = "rgb(36, 80, 211)"
+TRANSPARENT = "rgba(0, 0, 0, 0)"
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_in_outlook_the_column_stays_narrow_and_buttons_stay_filled(tab, html):
     assert 400 < tab.evaluate(WIDTH_OF_TEXT) <= 640
     for button in tab.evaluate(BUTTONS):
         assert button["height"] >= 32
-        assert button["ground"] == ACCENT
+        assert button["ground"] != TRANSPARENT
 
 
 def test_a_language_from_right_to_left_mirrors_the_email(tab, change_theme):
