@@ -4,6 +4,7 @@ from pathlib import Path
 
 import attrs
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 import outbox
@@ -15,6 +16,7 @@ from extensions import email as email_service
 from message import Attachment, EmailMessage
 from mime import to_mime
 from models import OutboxEmail, State, iso, utc_now
+from scaffold import create_email
 
 email_commands = AppGroup("email", help="Try, list, show, retry and export emails.")
 
@@ -155,6 +157,19 @@ def export(directory: Path) -> None:
             path.with_suffix(".eml").write_bytes(to_mime(message).as_bytes())
             count += 1
     click.echo(f"{count} emails written to {directory}")
+
+
+@email_commands.command("new")
+@click.argument("name")
+def new(name: str) -> None:
+    """Write a new email, ready to edit: function, templates, sample and test."""
+    try:
+        paths = create_email(name, Path(current_app.root_path))
+    except (ValueError, FileExistsError) as error:
+        raise click.BadParameter(str(error)) from None
+    for path in paths:
+        click.echo(f"wrote {path}")
+    click.echo(f"look at it: {current_app.config['APP_URL']}/preview?email={name}")
 
 
 def _sample(name: str, sample: str | None) -> EmailMessage:

@@ -40,6 +40,7 @@ LADDER = (
     "background",
     "emails",
     "blueprints",
+    "scaffold",
     "cli",
     "testing",
     "app",

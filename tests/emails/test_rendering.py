@@ -5,8 +5,7 @@ import itertools
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # has no types
 
-import emails
-from emails.billing import PAID
+from emails.compose import all_emails
 from tests.browser import open_browser
 from tests.emails.clients import (
     CONTRASTS_WHEN_FORCED_DARK,
@@ -98,7 +97,8 @@ def test_in_outlook_the_column_stays_narrow_and_buttons_stay_filled(tab, html):
 
 def test_a_language_from_right_to_left_mirrors_the_email(tab, change_theme):
     change_theme('lang = "…"', "ar")
-    tab.set_content(emails.receipt(**PAID).html)
+    receipt = all_emails()["receipt"]
+    tab.set_content(receipt.compose(**receipt.samples["every part"]).html)
     tab.evaluate(AXE_SCRIPT)
     look(tab, 375)
 
