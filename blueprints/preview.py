@@ -25,7 +25,7 @@ SENT = Markup('On its way to {} by {}. <a href="{}">See what becomes of it in th
 @blueprint.get("/preview")
 def gallery() -> ResponseReturnValue:
     """Every email with its samples. The query chooses one, and how to look at it."""
-    email = _email(request.args.get("email") or next(iter(all_emails())))
+    email = _email(request.args.get("email") or next(iter(all_emails()), ""))
     return preview_page.render(email, _sample(email), SendSampleForm())
 
 
@@ -85,5 +85,5 @@ def _email(name: str) -> Email:
 
 
 def _sample(email: Email) -> str:
-    sample = request.args.get("sample") or next(iter(email.samples))
+    sample = request.args.get("sample") or next(iter(email.samples), "")
     return sample if sample in email.samples else abort(404)

@@ -1,6 +1,7 @@
 """Pictures of every email and of the gallery for docs/screenshots/: `make screenshots`."""
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,6 @@ from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS
 from tests.processes import ROOT
 
-QUIET = TEST_SETTINGS | SETTINGS | {"LOG_LEVEL": "WARNING"}
 FOLDER = ROOT / "docs" / "screenshots"
 COLOURS = 128  # enough for flat colours and smooth letters
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -34,7 +34,7 @@ GALLERY = {
 @contextmanager
 def serve() -> Iterator[str]:
     """The app on a free port; its URL."""
-    server = make_server("127.0.0.1", 0, create_app(QUIET), threaded=True)
+    server = make_server("127.0.0.1", 0, create_app(TEST_SETTINGS | SETTINGS), threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
@@ -72,6 +72,7 @@ def take_gallery(browser: Browser, url: str) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # every request is not news
     with serve() as url, open_browser() as browser:
         take_emails(browser, url)
         take_gallery(browser, url)
