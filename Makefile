@@ -5,7 +5,7 @@ PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),5000)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint simulator demo drill faults fuzz lock setup setup-dev browser
+.PHONY: help run test lint simulator demo drill faults fuzz screenshots lock setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,6 +40,9 @@ faults: setup-dev ## stop, freeze and poison real processes, take broker, databa
 
 fuzz: setup-dev ## 10,000 true and forged webhook deliveries against the running app (SEED=7 to repeat a run)
 	$(BIN)/python -m tests.hostile.fuzz $(if $(SEED),--seed $(SEED))
+
+screenshots: setup-dev browser ## draw the pictures of docs/screenshots/ that show emails and the gallery
+	$(BIN)/python -m tests.screenshots
 
 lock: setup-dev ## pin the requirements anew from requirements*.in
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate -o requirements.txt requirements.in

@@ -139,7 +139,7 @@ def reset_password() -> ResponseReturnValue:
             return render_template("pages/reset-invalid.html"), 400, headers
         flash("Your password is changed. Log in with the new one.", "success")
         return redirect(url_for("accounts.login"))
-    page = render_template("pages/reset-password.html", form=form)
+    page = render_template("pages/reset-password.html", form=form, email=user.email)
     return page, 400 if form.errors else 200, headers
 
 

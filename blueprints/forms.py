@@ -172,6 +172,12 @@ class ResetPasswordForm(Form):
     password = _new_password(required=True)
 
 
+class SendSampleForm(Form):
+    """`POST /preview/<name>`: who gets the sample."""
+
+    email = _email()
+
+
 class ContactForm(Form):
     """`POST /contact`. People do not see `website`; whoever fills it in is a program."""
 

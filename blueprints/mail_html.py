@@ -9,6 +9,8 @@ POLICY = (
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 BASE = '<base target="_blank">'
+DARK_RULES = re.compile(r"@media\s*\(\s*prefers-color-scheme:\s*dark\s*\)")
+IN_SCHEME = {"light": "@media not all", "dark": "@media all"}
 
 
 def mail_html(html: str) -> Response:
@@ -16,3 +18,12 @@ def mail_html(html: str) -> Response:
     body, found = re.subn(r"(?i)(<head(\s[^>]*)?>)", rf"\1{BASE}", html, count=1)
     body = body if found else BASE + html
     return Response(body, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+
+
+def in_scheme(html: str, scheme: str) -> str:
+    """The body as a reader in the "light" or "dark" scheme sees it, whatever the browser's is.
+
+    A page cannot choose the colour scheme of a frame. Any other `scheme` leaves it to the browser.
+    """
+    rule = IN_SCHEME.get(scheme)
+    return DARK_RULES.sub(rule, html) if rule else html

@@ -1,40 +1,77 @@
 """The gallery of emails, from their own samples. Registered in debug only."""
 
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
-from blueprints.mail_html import mail_html
+from background import send_in_background
+from blueprints import live_reload, preview_page
+from blueprints.forms import SendSampleForm, text
+from blueprints.limits import form_limit
+from blueprints.mail_html import in_scheme, mail_html
 from emails.compose import Email, all_emails
+from extensions import db
+from extensions import email as email_service
 from message import EmailMessage
+from mime import to_mime
 
-blueprint = Blueprint("preview", __name__, url_prefix="/preview")
+blueprint = Blueprint("preview", __name__)
+
+SENT = Markup('On its way to {} by {}. <a href="{}">See what becomes of it in the inbox</a>.')
 
 
-@blueprint.get("")
+@blueprint.get("/preview")
 def gallery() -> ResponseReturnValue:
-    """Every email with its samples; `?email=` and `?sample=` choose one."""
-    found = all_emails()
-    current = _email(request.args.get("email") or next(iter(found)))
-    sample = _sample(current)
-    return render_template(
-        "pages/preview.html",
-        emails=[_entry(each) for each in found.values()],
-        current=_entry(current),
-        sample=sample,
-        message=current.compose(**current.samples[sample]),
-    )
+    """Every email with its samples. The query chooses one, and how to look at it."""
+    email = _email(request.args.get("email") or next(iter(all_emails()), ""))
+    return preview_page.render(email, _sample(email), SendSampleForm())
 
 
-@blueprint.get("/<name>.txt")
-def text(name: str) -> ResponseReturnValue:
+@blueprint.get("/preview.json")
+def version() -> ResponseReturnValue:
+    """For the page that reloads when a template or a module was saved."""
+    return jsonify(version=live_reload.version())
+
+
+@blueprint.get("/preview/<name>")
+def html(name: str) -> ResponseReturnValue:
+    """The HTML part alone, as it is sent; `?scheme=dark` as readers in the dark see it."""
+    return mail_html(in_scheme(_compose(name).html, request.args.get("scheme", "")))
+
+
+@blueprint.get("/preview/<name>.txt")
+def plain(name: str) -> ResponseReturnValue:
     """The text part alone."""
     return Response(_compose(name).text, mimetype="text/plain")
 
 
-@blueprint.get("/<name>")
-def html(name: str) -> ResponseReturnValue:
-    """The HTML part alone, as it is sent."""
-    return mail_html(_compose(name).html)
+@blueprint.get("/preview/<name>.eml")
+def eml(name: str) -> ResponseReturnValue:
+    """The whole email as a file for a mail program."""
+    content = to_mime(email_service.complete(_compose(name))).as_bytes()
+    disposition = {"Content-Disposition": f'attachment; filename="{name}.eml"'}
+    return Response(content, mimetype="message/rfc822", headers=disposition)
+
+
+@blueprint.post("/preview/<name>")
+@form_limit
+def send(name: str) -> ResponseReturnValue:
+    """Send a sample to the address that was typed, through the provider and the outbox."""
+    email = _email(name)
+    sample = _sample(email)
+    form = SendSampleForm.from_page()
+    if not form.validate_on_submit():
+        return preview_page.render(email, sample, form), 400
+    address = text(form.email)
+    # Composed for its reader: what names the recipient, such as an unsubscribe link, is theirs.
+    row = send_in_background(email.compose(**{**email.samples[sample], "to": address}))
+    db.session.commit()
+    provider = ", ".join(email_service.chain)
+    flash(SENT.format(address, provider, url_for("inbox.show", email_id=row.id)), "success")
+    look: dict[str, Any] = {choice: request.args.get(choice) for choice in preview_page.CHOICES}
+    return redirect(url_for("preview.gallery", email=name, sample=sample, **look))
 
 
 def _compose(name: str) -> EmailMessage:
@@ -48,14 +85,5 @@ def _email(name: str) -> Email:
 
 
 def _sample(email: Email) -> str:
-    sample = request.args.get("sample") or next(iter(email.samples))
+    sample = request.args.get("sample") or next(iter(email.samples), "")
     return sample if sample in email.samples else abort(404)
-
-
-def _entry(email: Email) -> dict[str, object]:
-    return {
-        "name": email.name,
-        "title": email.name.replace("-", " ").capitalize(),
-        "samples": list(email.samples),
-        "url": url_for("preview.gallery", email=email.name),
-    }

@@ -27,8 +27,7 @@ def send_test(to: str, name: str, sample: str | None, attach: tuple[Path, ...]) 
     """Send one email with sample data to TO, and say what became of it."""
     try:
         message = attrs.evolve(
-            _sample(name, sample),
-            to=to,
+            _sample(name, sample, to),
             attachments=[Attachment.from_path(path) for path in attach],
         )
     except InvalidMessage as error:
@@ -133,7 +132,7 @@ def resolve(email_id: str, how: str | None) -> None:
     click.echo(f"{row.id} is {'accepted' if how == 'sent' else 'queued again'}")
 
 
-def _sample(name: str, sample: str | None) -> EmailMessage:
+def _sample(name: str, sample: str | None, to: str) -> EmailMessage:
     found = all_emails()
     if name not in found:
         raise click.BadParameter(f"there is no email {name!r}; there are: {', '.join(found)}")
@@ -141,7 +140,7 @@ def _sample(name: str, sample: str | None) -> EmailMessage:
     sample = sample or next(iter(email.samples))
     if sample not in email.samples:
         raise click.BadParameter(f"{name} has the samples: {', '.join(email.samples)}")
-    return email.compose(**email.samples[sample])
+    return email.compose(**{**email.samples[sample], "to": to})
 
 
 def _find(row_id: str) -> OutboxRow:

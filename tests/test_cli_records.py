@@ -17,6 +17,7 @@ from extensions import db
 from message import EmailMessage
 from models import OutboxEmail, State, User, utc_now
 from tests.conftest import MakeApp
+from unsubscribe_links import unsubscribe_url
 
 
 @pytest.fixture
@@ -229,3 +230,12 @@ def test_the_record_says_which_command_asked(app: Flask, runner: FlaskCliRunner)
         [row] = outbox.recent(db.session())
         assert row.origin
         assert row.origin.endswith("email send-test")
+
+
+def test_a_test_of_a_marketing_email_has_the_way_out_for_its_own_recipient(
+    app: Flask, runner: FlaskCliRunner
+):
+    run(runner, "send-test", "cem@example.com", "--email", "onboarding-day-3")
+    with app.app_context():
+        [row] = outbox.recent(db.session())
+        assert unsubscribe_url("cem@example.com") in row.message["text"]

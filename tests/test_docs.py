@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from flask import Flask
-from jinja2 import ChoiceLoader, DictLoader
+from jinja2 import ChoiceLoader, FileSystemLoader
 
 import emails.compose
 import providers.resend
@@ -18,6 +19,7 @@ from cli import email_commands
 from config import SETTINGS
 from email_service import EmailService
 from message import EmailMessage
+from scaffold import INDEX, create_email
 from testing import assert_email_sent
 from tests.processes import ROOT
 from tests.test_imports import LADDER
@@ -122,22 +124,31 @@ def test_the_first_email_of_the_readme_is_sent(app: Flask, outbox_emails: list[E
     assert_email_sent(outbox_emails, to="ann@example.com", subject="Welcome, Ann")
 
 
-def test_the_email_that_the_readme_adds_can_be_composed(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
+def test_the_words_of_the_readme_fit_the_email_that_its_command_writes(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    monkeypatch.setattr(emails.compose, "_emails", {})
-    exec(code_block("python", "@email("), {"__name__": "emails.trials"})  # noqa: S102  the same
-    files = re.split(r"(?=\{#- templates/)", code_block("html", "trial-ends.txt"))[1:]
-    templates = DictLoader({file.split()[1].removeprefix("templates/"): file for file in files})
+    for folder in ("emails", "templates/emails", "tests/emails"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / INDEX, tmp_path / INDEX)
+    [name] = re.findall(r"^flask email new (\S+)$", README, re.MULTILINE)
+    create_email(name, tmp_path)
+    page = tmp_path / "templates" / "emails" / f"{name}.html"
+    first, _, rest = page.read_text(encoding="utf-8").partition("{% block preheader")
+    why = "{% block why" + rest.partition("{% block why")[2]
+    page.write_text(first + code_block("html", "ui.heading(") + why, encoding="utf-8")
+
     ours = app.jinja_env.loader
     assert ours is not None
-    monkeypatch.setattr(app.jinja_env, "loader", ChoiceLoader([templates, ours]))
+    templates = [FileSystemLoader(tmp_path / "templates"), ours]
+    monkeypatch.setattr(app.jinja_env, "loader", ChoiceLoader(templates))
+    monkeypatch.setattr(emails.compose, "_emails", {})
+    module = tmp_path / "emails" / f"{name.replace('-', '_')}.py"
+    exec(module.read_text(encoding="utf-8"), {"__name__": "emails.trials"})  # noqa: S102  the same
     [added] = emails.compose._emails.values()
     with app.app_context():
         message = added.compose(**added.samples["normal"])
-    assert message.subject == "3 days left of your trial"
-    assert "3 days left</h1>" in message.html
-    assert message.text.startswith("3 days left. Choose a plan: http")
+    assert "Hi Ann, three days left</h1>" in message.html
+    assert "Choose a plan</a>" in message.html
 
 
 def test_the_provider_that_the_readme_adds_maps_a_message():

@@ -50,6 +50,7 @@ LADDER = (
     "emails",
     "blueprints",
     "doctor",
+    "scaffold",
     "cli",
     "testing",
     "app",

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from blueprints import accounts
-from extensions import Base, db
+from extensions import Base, db, limiter
 from models import OutboxEmail, User
 from testing import TEST_SETTINGS
 from tests.blueprints.stripe_events import SECRET
@@ -44,6 +44,13 @@ def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash in one round: these tests ask who gets in, not how long guessing takes."""
     monkeypatch.setattr(accounts, "generate_password_hash", quick_hash)
     monkeypatch.setattr(accounts, "NOBODYS_HASH", quick_hash("nobody has this password"))
+
+
+@pytest.fixture(autouse=True)
+def _no_limits_left_behind() -> Iterator[None]:
+    """The limiter is the process's and follows the app built last, also for the shared apps."""
+    yield
+    limiter.enabled = False
 
 
 @pytest.fixture(scope="session")

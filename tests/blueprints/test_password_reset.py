@@ -73,6 +73,16 @@ def test_a_password_that_is_too_short_leaves_the_link_usable(
     assert client.post(link, data=NEW).status_code == 302
 
 
+def test_password_managers_learn_whose_password_it_is_and_nobody_can_say_otherwise(
+    client: FlaskClient, ann: User, link: str
+):
+    [field] = re.findall(r"<input [^>]*autocomplete=\"username\"[^>]*>", client.get(link).text)
+    assert f'value="{ann.email}"' in field
+    assert field.endswith(" readonly hidden>")
+    assert client.post(link, data=NEW | {"username": "eve@example.com"}).status_code == 302
+    assert opens(client, ann.email, NEW["password"])
+
+
 def test_the_page_keeps_its_token_to_itself(client: FlaskClient, link: str):
     for answer in (client.get(link), client.post(link, data={}), client.get(f"{link}x")):
         assert answer.headers["Referrer-Policy"] == "same-origin"

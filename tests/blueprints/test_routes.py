@@ -16,8 +16,9 @@ ALWAYS = {
     "GET /static/<path:filename>",
 }  # fmt: skip
 IN_DEBUG = {
-    "GET /preview", "GET /preview/<name>", "GET /preview/<name>.txt", "GET /inbox",
-    "GET /inbox.json", "GET /inbox/<uuid:email_id>", "GET /inbox/<uuid:email_id>/body",
+    "GET /preview", "GET /preview.json", "GET /preview/<name>", "GET /preview/<name>.txt",
+    "GET /preview/<name>.eml", "POST /preview/<name>", "GET /inbox", "GET /inbox.json",
+    "GET /inbox/<uuid:email_id>", "GET /inbox/<uuid:email_id>/body",
     "GET /inbox/<uuid:email_id>/attachments/<int:index>",
 }  # fmt: skip
 # Guarded by a signature instead of a rate; `unsubscribe.act` by the one in its token.

@@ -12,6 +12,7 @@ THEME = "emails/_theme.html"
 SETTINGS = {
     "APP_NAME": "Acme",
     "APP_URL": "https://app.example.com",
+    "FROM_EMAIL": "Acme <hello@example.com>",
     "CONTACT_EMAIL": "hello@example.com",
     "POSTAL_ADDRESS": "Acme Ltd., 1 Main Street, Springfield",
 }

@@ -35,8 +35,7 @@ def test_a_logo_takes_its_place_with_the_name_as_its_words(change_theme):
     ("in_theme", "in_email", "new"),
     [
         ('light = {\n  "ground": "…"', "…", "#fff8f0"),
-        ('"accent": "…", "on_accent": "#ffffff"', "…", "#0a7a4f"),
-        ('"accent": "…", "on_accent": "#0d1526"', "…", "#7fdba6"),
+        ('dark = {\n  "ground": "…"', "…", "#101810"),
         ('set radius = "…"', "border-radius:…;", "3px"),
         ("…,-apple-system", "font-family:…,", "Georgia"),
     ],
@@ -57,7 +56,7 @@ def test_the_direction_follows_from_the_language(change_theme, lang, dir):
     start, end = ("right", "left") if dir == "rtl" else ("left", "right")
     assert f'<html lang="{lang}" dir="{dir}">' in receipt
     assert re.findall(rf'<th [^>]*align="{end}"', receipt) == []
-    assert len(re.findall(rf'<th [^>]*align="{start}"', receipt)) == 3
+    assert len(re.findall(rf'<th [^>]*scope="row" align="{start}"', receipt)) == 3
     assert len(re.findall(rf'<td [^>]*align="{end}"[^>]*padding-{start}:16px', receipt)) == 3
 
 

@@ -66,6 +66,9 @@ PLACES = {
     "email": Place("/inbox/{email_id}"),
     "preview": Place("/preview"),
     "unsubscribe": Place("/unsubscribe/{way_out}"),
+    "preview, source": Place("/preview?email=receipt&view=source"),
+    "preview, headers": Place("/preview?email=contact-notice&sample=right to left&view=headers"),
+    "preview, refused": Place("/preview?sample=hostile markup", refused=True),
     "not found": Place("/nowhere", status=404),
 }
 
