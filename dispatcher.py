@@ -97,7 +97,9 @@ class Dispatcher:
             self._last_sweep = time.monotonic()
         if not free:
             return
-        claims = outbox.claim(free, overdue=self._overdue)
+        # One slot is kept for emails, however slow the provider's list of subscribers is.
+        changes = free - 1 if self._slots > 1 else free
+        claims = outbox.claim(free, overdue=self._overdue, changes=changes)
         with self._changed:
             self._busy += len(claims)
         for claimed in claims:

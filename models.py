@@ -50,7 +50,7 @@ class OutboxRow(Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("ix_outbox_state_due_at", "state", "due_at"),
+        Index("ix_outbox_state_task_due_at", "state", "task", "due_at"),
         Index("ix_outbox_limit_key_created_at", "limit_key", "created_at"),
     )
     __mapper_args__ = {"polymorphic_on": "task", "polymorphic_abstract": True}  # noqa: RUF012  SQLAlchemy's own attribute

@@ -42,14 +42,19 @@ class Claimed:
 
 
 def claim(
-    limit: int, *, ids: Iterable[str] | None = None, overdue: float = 0, suspect: bool = False
+    limit: int,
+    *,
+    ids: Iterable[str] | None = None,
+    overdue: float = 0,
+    suspect: bool = False,
+    changes: int | None = None,
 ) -> list[Claimed]:
-    """Lease up to `limit` due rows, the longest waiting first; only `ids` if given.
+    """Lease up to `limit` due rows, emails first, the longest waiting first; only `ids` if given.
 
-    With `overdue` only rows that have been due for that many seconds. `suspect` rows, with which
-    a worker died, are claimed only when asked for. Rows that expired or whose recipients are
-    suppressed are settled in the same transaction and not returned; while no provider may be
-    called nothing is claimed.
+    At most `changes` of them are changes of subscribers. With `overdue` only rows that have been
+    due for that many seconds. `suspect` rows, with which a worker died, are claimed only when
+    asked for. Rows that expired or whose recipients are suppressed are settled in the same
+    transaction and not returned; while no provider may be called nothing is claimed.
     """
     with transaction() as session:
         moment = now(session)
@@ -64,7 +69,12 @@ def claim(
         )
         if ids is not None:
             due = and_(due, OutboxRow.id.in_(list(ids)))
-        rows = _lease(session, due, limit if callable_now.usable else 1, moment)
+        limit = limit if callable_now.usable else 1
+        rows = _lease(session, and_(due, OutboxRow.task == "email"), limit, moment)
+        room = limit - len(rows)
+        room = room if changes is None else min(room, changes)
+        if room > 0:
+            rows += _lease(session, and_(due, OutboxRow.task == "subscriber"), room, moment)
         stopped = suppressed(session, addresses_of_all(row.message for row in rows))
         live = [row for row in rows if not _settled(session, row, moment, stopped)]
         return _with_providers(session, live, callable_now, moment)
@@ -102,7 +112,7 @@ def _may_go_out_through(callable_now: Availability) -> ColumnElement[bool]:
 
 def _lease(
     session: Session, due: ColumnElement[bool], limit: int, moment: datetime
-) -> Sequence[OutboxRow]:
+) -> list[OutboxRow]:
     check_move(State.QUEUED, State.SENDING)
     # A common table expression, because PostgreSQL may run a plain subquery several times and
     # then takes more than `limit`. The outer WHERE repeats the predicate, because without it

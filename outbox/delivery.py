@@ -180,7 +180,8 @@ def _record(
 ) -> None:
     with transaction() as session:
         moment = now(session)
-        if claimed.task == "email" or isinstance(answer, RateLimited):
+        # A change that is refused says nothing about sending.
+        if claimed.task == "email" or isinstance(answer, Receipt | RateLimited):
             record(session, provider, answer, moment)
         outcome = outcome_of(
             answer, attempts=claimed.attempts + 1, provider=provider,

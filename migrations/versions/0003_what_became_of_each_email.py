@@ -36,6 +36,10 @@ def upgrade() -> None:
         )
         batch_op.add_column(sa.Column("origin", sa.String(length=100), nullable=True))
         batch_op.add_column(sa.Column("blanked_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.drop_index("ix_outbox_state_due_at")
+        batch_op.create_index(
+            "ix_outbox_state_task_due_at", ["state", "task", "due_at"], unique=False
+        )
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("decision", sa.Text(), nullable=True))
     with op.batch_alter_table("received_events", schema=None) as batch_op:
@@ -58,6 +62,8 @@ def downgrade() -> None:
     # Subscriber changes have no place in the older table; nothing there could deliver them.
     op.execute("DELETE FROM outbox WHERE task <> 'email'")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_index("ix_outbox_state_task_due_at")
+        batch_op.create_index("ix_outbox_state_due_at", ["state", "due_at"], unique=False)
         batch_op.drop_column("blanked_at")
         batch_op.drop_column("origin")
         batch_op.drop_column("task")

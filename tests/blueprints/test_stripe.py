@@ -185,7 +185,7 @@ BAD_SIGNATURES = [
     f"{TIME},{TIME},{V1}", f"t=0,{V1}", f"t=,{V1}", f"t=nan,{V1}", f"t=inf,{V1}", f"t=1e9,{V1}",
     f"t=0x10,{V1}", f"t=+{NOW},{V1}", f"t=1_0,{V1}", f"t={'9' * 400},{V1}", f"t={'9' * 5000},{V1}",
     f"t=²,{V1}", "," * 10_000, f"{TIME}{',v1=0' * 1000}", signature(BODY + " "),
-    signature(BODY, "whsec_wrong"), signature(BODY, at=NOW - 400), signature(BODY, at=NOW + 400),
+    signature(BODY, "whsec_wrong"), signature(BODY, at=NOW - 400), signature(BODY, at=NOW + 86_400),
     signature(BODY, at=NOW - 86_400),
 ]  # fmt: skip
 

@@ -104,7 +104,8 @@ def test_a_sign_up_goes_all_the_way_and_is_reported_back_and_sigterm_leaves_noth
     assert {(each["provider"], each["status"]) for each in reported} == {("resend", 200)}
     wait_until(lambda: demo.became("bounce@example.com") == ["sent", "bounced"], "its mark")
     wait_until(lambda: "/api/webhooks/resend" in demo.output(), "the app's own line about it")
-    assert re.search(r"^worker +\| .*email accepted", demo.output(), re.MULTILINE)
+    told = re.compile(r"^worker +\| .*email accepted", re.MULTILINE)
+    wait_until(lambda: bool(told.search(demo.output())), "the worker's own line about it")
     assert "GET /inbox.json" not in demo.output()
     names = set(re.findall(r"^(\w+) +\| ", demo.output(), re.MULTILINE))
     assert names == set(PARTS)

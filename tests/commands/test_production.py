@@ -67,7 +67,7 @@ def test_200_sign_ups_give_200_welcome_emails_each_once_though_the_worker_is_kil
         assert in_between < SIGN_UPS
         worker.start()
         wait_until(lambda: len(slow_simulator.accepted()) >= SIGN_UPS, "all emails", 60)
-        wait_until(lambda: _states(url) == {"accepted": SIGN_UPS}, "all rows accepted", 60)
+        wait_until(lambda: _states(url)["accepted"] == SIGN_UPS, "all rows accepted", 60)
     received = Counter(record["to"][0] for record in slow_simulator.accepted())
     assert received == Counter(addresses)
 
@@ -82,7 +82,7 @@ def test_a_stopping_web_process_finishes_the_emails_in_flight(
     with Process(command, variables, tmp_path / "web.log") as web:
         web.wait_for_http(f"{url}/healthz")
         assert sign_up(url, "slow-1000@example.com") == 201
-        wait_until(lambda: _states(url) == {"sending": 1}, "the call to begin")
+        wait_until(lambda: _states(url).get("sending") == 1, "the call to begin")
         assert web.terminate() == 0
     [record] = slow_simulator.accepted()
     assert record["id"] in web.output()  # the yes was recorded, so nobody repeats it

@@ -167,7 +167,7 @@ def test_no_header_of_a_proxy_is_believed_where_none_stands(site: Site):
 
 
 def test_links_in_emails_lead_home_whatever_the_request_said(site: Site):
-    with site.stores(outbox=1, users=1):
+    with site.stores(outbox=2, users=1):
         body = {"email": "links@example.com", "name": "Ann"}
         assert site.post_json("/api/signup", body, *FORGED).status == 201
     html = site.html_to("links@example.com")

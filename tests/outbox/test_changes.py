@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete
 
 import outbox
 import subscribers
@@ -21,7 +22,7 @@ from errors import (
 )
 from extensions import db
 from extensions import email as email_service
-from models import OutboxChange, OutboxRow, State, utc_now
+from models import OutboxChange, OutboxRow, ProviderState, State, utc_now
 from outbox.outcomes import MAX_ATTEMPTS
 from outbox.transactions import transaction
 from providers.resend import Resend
@@ -132,7 +133,7 @@ def test_an_outage_or_a_lost_answer_costs_time_and_nothing_else(
         assert the_row(row_id).state == State.QUEUED
         make_due(row_id)
         with transaction() as session:
-            session.execute(db.text("DELETE FROM provider_states"))
+            session.execute(delete(ProviderState))
     assert the_row(row_id).attempts == 2
     with answering(monkeypatch, None):
         deliver_all()
@@ -205,10 +206,8 @@ def test_it_stays_with_the_first_provider_and_moves_only_with_the_configuration(
     row_id = subscribe()
     assert the_row(row_id).provider == "resend"
     with transaction() as session:
-        session.execute(
-            db.text("INSERT INTO provider_states (name, failures, open_until) VALUES (:n, 5, :t)"),
-            {"n": "resend", "t": utc_now() + timedelta(minutes=5)},
-        )
+        later = utc_now() + timedelta(minutes=5)
+        session.add(ProviderState(name="resend", failures=5, open_until=later))
     assert outbox.claim(5) == []  # sendgrid would be free, but has another list
     app.config["EMAIL_PROVIDER"] = ("sendgrid",)
     email_service.init_app(app)
@@ -263,3 +262,26 @@ def test_its_timeline_names_the_attempts(app: Flask, monkeypatch: pytest.MonkeyP
     assert [(each.type, each.detail) for each in told] == [
         ("enqueued", "subscribe"), ("attempt", "resend"), ("accepted", "resend 200"),
     ]  # fmt: skip
+
+
+def test_emails_go_first_and_changes_leave_them_room(app: Flask):
+    changes = [subscribe() for _ in range(4)]
+    emails = [queue() for _ in range(2)]
+    assert [each.id for each in outbox.claim(2)] == emails
+    assert len(outbox.claim(8, changes=3)) == 3
+    assert outbox.claim(8, changes=0) == []
+    [last] = outbox.claim(8)
+    assert last.id in changes
+
+
+def test_a_change_that_is_made_shows_that_the_provider_is_back(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    subscribe()
+    with transaction() as session:
+        past = utc_now() - timedelta(minutes=1)
+        session.add(ProviderState(name="resend", failures=5, open_until=past))
+    with answering(monkeypatch, None):
+        deliver_all()
+    with transaction() as session:
+        assert outbox.provider_states(session, ["resend"], utc_now()) == {"resend": "ok"}
