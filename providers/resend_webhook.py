@@ -48,7 +48,7 @@ class ResendWebhook(Webhook):
         if not isinstance(data, dict) or not isinstance(data.get("type"), str):
             raise UnusableEvent("the body is no event")
         event_id = webhook.id_or_hash(headers.get("svix-id"))
-        return [Item(event_id=event_id, type=data["type"], data=data)]
+        return [Item(event_id=event_id, type=webhook.words(data["type"]), data=data)]
 
     def read(self, item: Item) -> TrackingEvent | None:
         if item.type == "contact.updated":

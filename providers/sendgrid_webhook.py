@@ -75,10 +75,9 @@ class SendGridWebhook(Webhook):
 def _item(event: Any) -> Item:
     # What is no object is kept as well, to be rejected alone: the others must not suffer for it.
     data = event if isinstance(event, dict) else {"malformed": event}
-    kind = data.get("event")
     return Item(
         event_id=hashlib.sha256(json.dumps(_fingerprint(data)).encode()).hexdigest(),
-        type=kind if isinstance(kind, str) else "",
+        type=webhook.words(data.get("event")),
         data=data,
     )
 

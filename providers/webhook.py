@@ -27,7 +27,10 @@ class UnusableEvent(Exception):
 
 @frozen(kw_only=True)
 class Item:
-    """One event as it came. `event_id` is the same on every redelivery, `data` its JSON object."""
+    """One event as it came. `event_id` is the same on every redelivery, `data` its JSON object.
+
+    `type` is its name as the vendor gives it, without anything that a column could not hold.
+    """
 
     event_id: str
     type: str
