@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from attrs import frozen
+from attrs import field, frozen
 
 from errors import InvalidMessage
 from events import BounceClass, TrackingEvent
@@ -29,12 +29,18 @@ class UnusableEvent(Exception):
 class Item:
     """One event as it came. `event_id` is the same on every redelivery, `data` its JSON object.
 
-    `type` is its name as the vendor gives it, without anything that a column could not hold.
+    `type` is its name as the vendor gives it, without anything that a column could not hold;
+    `payload` is `data` as text, whose escapes can be stored whatever it holds.
     """
 
     event_id: str
     type: str
     data: Mapping[str, Any]
+    payload: str = field(init=False)
+
+    @payload.default
+    def _as_text(self) -> str:
+        return json.dumps(self.data)
 
 
 class Webhook(ABC):
