@@ -18,7 +18,8 @@ from message import Address
 LONGEST_REASON = 500  # characters
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_STATUS_CODE = re.compile(r"(?<![\w.])([245])\.(\d{1,3})\.(\d{1,3})(?![\w.])")
+# The subject is one digit, so that no version of a server is taken for a code.
+_STATUS_CODE = re.compile(r"(?<![\w.])([45])\.([0-7])\.(\d{1,3})(?!\.?\w)")
 
 
 class UnusableEvent(Exception):
@@ -148,7 +149,7 @@ def bounce_class(told: str, label: BounceClass) -> BounceClass:
     say nothing about the address, so there the label decides. (RFC 3463, IANA's list of codes)
     """
     code = _STATUS_CODE.search(told)
-    if code is None or code[1] == "2":
+    if code is None:
         return label
     subject, detail = int(code[2]), int(code[3])
     if code[1] == "4":
