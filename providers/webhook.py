@@ -5,7 +5,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from events import BounceClass, TrackingEvent
 from message import Address
 
 LONGEST_REASON = 500  # characters
+FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)  # no event is older
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 # The subject is one digit, so that no version of a server is taken for a code.
@@ -126,10 +127,17 @@ def recipient(value: Any) -> str | None:
 
 
 def moment(value: Any) -> datetime:
-    """A time in ISO 8601 or unix seconds; now if it is missing or no time.
+    """A time in ISO 8601 or unix seconds; now if it is missing, no time, or none of an event.
 
     The order of events is not told by their times, so a wrong one costs a line of a timeline.
     """
+    now = datetime.now(UTC)
+    told = _time(value)
+    # Not every reader of a database can read the years 1 and 9999.
+    return told if told and FIRST_EVENT <= told <= now + timedelta(days=1) else now
+
+
+def _time(value: Any) -> datetime | None:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
@@ -138,7 +146,7 @@ def moment(value: Any) -> datetime:
         parsed = datetime.fromisoformat(value)
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, OSError):
-        return datetime.now(UTC)
+        return None
 
 
 def bounce_class(told: str, label: BounceClass) -> BounceClass:
