@@ -131,7 +131,7 @@ def _record(session: Session, reported: Reported, event: TrackingEvent) -> None:
             at=event.at,
             type=event.type,
             detail=_detail(reported, event),
-            recipient=event.recipient,
+            recipient=_address(reported, event),
             bounce=event.bounce,
         )
     )
@@ -140,7 +140,8 @@ def _record(session: Session, reported: Reported, event: TrackingEvent) -> None:
 
 def _detail(reported: Reported, event: TrackingEvent) -> str:
     several = len(reported.written_to) > 1
-    parts = (event.recipient if several else None, event.bounce, event.reason)
+    named = several and event.names_one
+    parts = (event.recipient if named else None, event.bounce, event.reason)
     return mask(" ".join(part for part in parts if part))
 
 
@@ -164,9 +165,11 @@ def _address(reported: Reported | None, event: TrackingEvent) -> str | None:
     """Whom the event is about: nobody if it does not say, or names one we did not write to."""
     if reported is None:
         return event.recipient
-    if event.recipient is None:
-        return next(iter(reported.written_to)) if len(reported.written_to) == 1 else None
-    return event.recipient if event.recipient in reported.written_to else None
+    if len(reported.written_to) == 1:
+        [only] = reported.written_to
+        return only if event.recipient in (None, only) else None
+    named = event.names_one and event.recipient in reported.written_to
+    return event.recipient if named else None
 
 
 def _scope(
