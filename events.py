@@ -35,7 +35,8 @@ class TrackingEvent:
     """One report about one email, whoever sent it.
 
     `event_id` is unique per provider and the same on every redelivery. `email_id` is our own id
-    where the provider echoes it; otherwise `provider_message_id` finds the email.
+    where the provider echoes it; otherwise `provider_message_id` finds the email. Unless
+    `names_one`, `recipient` is one the email went to, but of several maybe not the one meant.
     """
 
     provider: str
@@ -45,5 +46,6 @@ class TrackingEvent:
     provider_message_id: str | None = None
     email_id: str | None = None
     recipient: str | None = None
+    names_one: bool = True
     bounce: BounceClass | None = None
     reason: str = ""

@@ -1,6 +1,6 @@
 """The Flask extensions, unbound: `app.create_app` binds them, everybody else imports them here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,10 +76,16 @@ def insert_if_new(session: Session, table: type[Base], row: Mapping[str, Any]) -
 
     One statement, so that of two that add the same row at once only one does.
     """
+    return bool(insert_new(session, table, [row]))
+
+
+def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> set[Any]:
+    """Add those of `rows` whose unique columns have new values, in order; their primary keys."""
+    if not rows:
+        return set()
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(row).on_conflict_do_nothing()
-    added = session.execute(statement.returning(*table.__table__.primary_key))
-    return added.first() is not None
+    statement = insert(table).on_conflict_do_nothing().returning(*table.__table__.primary_key)
+    return set(session.scalars(statement, rows))
 
 
 def prepare_sqlite(engine: Engine) -> None:

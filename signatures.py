@@ -49,9 +49,10 @@ def verify_svix_signature(
 
 
 def svix_key(secret: str) -> bytes:
-    """The bytes of a `whsec_…` secret; empty if it is not base64."""
+    """The bytes of a `whsec_…` secret, padded or not; empty if it is not base64."""
+    text = secret.strip().removeprefix("whsec_").rstrip("=")
     try:
-        return base64.b64decode(secret.strip().removeprefix("whsec_"), validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         return b""
 

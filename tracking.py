@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 import outbox
 from events import BounceClass, EventType, TrackingEvent
+from extensions import DATABASE_ERRORS
 from log_setup import mask
 from models import EmailEvent, OutboxEmail, ReceivedEvent, State, utc_now
-from outbox.recipients import addresses
+from outbox import Reported, ReportedEmails
 from outbox.states import move
 from outbox.transactions import transaction
 from providers import HTTP_PROVIDERS
-from providers.webhook import Item, UnusableEvent
+from providers.webhook import Item
 from suppression import Scope, suppress
 from webhook_inbox import Outcome
 
@@ -36,40 +37,41 @@ JOIN_WINDOW = timedelta(days=1)  # how long an event looks for its email; afterw
 JOIN_BATCH = 100
 
 
-def apply(session: Session, event: TrackingEvent) -> bool:
+def apply(session: Session, event: TrackingEvent, emails: ReportedEmails | None = None) -> bool:
     """Record what `event` says, in the caller's transaction; False if we know of no such email.
 
+    `emails` are those of a batch of events, from `outbox.lock_reported` in the same transaction.
     Whatever the event says, the provider has the email: an `unknown` one becomes `accepted`.
     Unsubscribing needs no email: it is the address's wish.
     """
-    email = _find(session, event)
-    if email is not None:
-        _record(session, email, event)
+    emails = emails or outbox.lock_reported(session, event.provider, [event])
+    reported = emails.of(event)
+    if reported is not None:
+        _record(session, reported, event)
     elif event.type is not EventType.UNSUBSCRIBED or event.recipient is None:
         return False
-    _suppress(session, email, event)
+    _suppress(session, reported, event)
     return True
 
 
 def join_waiting() -> int:
     """Apply kept events whose email is known by now: an event can outrun our own commit.
 
-    Returns how many there were. Several processes may do this at once.
+    Returns how many that were. Each has a transaction of its own, so that one that breaks our
+    code costs itself only; it is tried again. Several processes may do this at once.
     """
     with transaction() as session:
-        found = session.scalars(_waiting_with_email()).all()
-        for stored in found:
-            _join(session, stored)
-    return len(found)
+        ids = session.scalars(_waiting_with_email()).all()
+    return sum(_join(event_id) for event_id in ids)
 
 
-def _waiting_with_email() -> Select[ReceivedEvent]:
+def _waiting_with_email() -> Select[str]:
     by_message_id = and_(
         OutboxEmail.provider == ReceivedEvent.source,
         OutboxEmail.provider_message_id == ReceivedEvent.provider_message_id,
     )
     return (
-        select(ReceivedEvent)
+        select(ReceivedEvent.id)
         .where(
             ReceivedEvent.outcome == Outcome.WAITING,
             ReceivedEvent.received_at > utc_now() - JOIN_WINDOW,
@@ -78,37 +80,38 @@ def _waiting_with_email() -> Select[ReceivedEvent]:
             .exists(),
         )
         .limit(JOIN_BATCH)
-        .with_for_update(skip_locked=True)
     )
 
 
-def _join(session: Session, stored: ReceivedEvent) -> None:
+def _join(event_id: str) -> bool:
+    """Apply one kept event; False if another process has it, or it breaks our code."""
+    still = and_(ReceivedEvent.id == event_id, ReceivedEvent.outcome == Outcome.WAITING)
     try:
-        with session.begin_nested():
-            provider = HTTP_PROVIDERS[stored.source]
-            assert provider.webhook is not None  # noqa: S101  for the type checker
-            item = Item(event_id=stored.event_id, type=stored.type, data=json.loads(stored.payload))
-            event = provider.webhook.read(item)
+        with transaction() as session:
+            stored = session.scalars(
+                select(ReceivedEvent).where(still).with_for_update(skip_locked=True)
+            ).first()
+            if stored is None:
+                return False
+            event = _read(stored)
             stored.outcome = Outcome.APPLIED if event and apply(session, event) else Outcome.IGNORED
-    except (UnusableEvent, KeyError) as error:
-        stored.outcome, stored.error = Outcome.REJECTED, str(error)
+    except DATABASE_ERRORS:
+        raise
+    except Exception:
+        logger.exception("webhook event %s broke our code; it is tried again", event_id)
+        return False
+    return True
 
 
-def _find(session: Session, event: TrackingEvent) -> OutboxEmail | None:
-    if event.email_id:
-        same = OutboxEmail.id == event.email_id
-    elif event.provider_message_id:
-        same = and_(
-            OutboxEmail.provider == event.provider,
-            OutboxEmail.provider_message_id == event.provider_message_id,
-        )
-    else:
-        return None
-    # Locked, so that two events of one email take turns.
-    return session.scalars(select(OutboxEmail).where(same).with_for_update()).first()
+def _read(stored: ReceivedEvent) -> TrackingEvent | None:
+    webhook = HTTP_PROVIDERS[stored.source].webhook
+    assert webhook is not None  # noqa: S101  for the type checker
+    item = Item(event_id=stored.event_id, type=stored.type, data=json.loads(stored.payload))
+    return webhook.read(item)
 
 
-def _record(session: Session, email: OutboxEmail, event: TrackingEvent) -> None:
+def _record(session: Session, reported: Reported, event: TrackingEvent) -> None:
+    email = reported.email
     if email.state == State.UNKNOWN:
         message_id = event.provider_message_id or email.provider_message_id
         move(
@@ -127,23 +130,25 @@ def _record(session: Session, email: OutboxEmail, event: TrackingEvent) -> None:
             email_id=email.id,
             at=event.at,
             type=event.type,
-            detail=_detail(email, event),
-            recipient=event.recipient,
+            detail=_detail(reported, event),
+            recipient=_address(reported, event),
             bounce=event.bounce,
         )
     )
     session.flush()
 
 
-def _detail(email: OutboxEmail, event: TrackingEvent) -> str:
-    several = len(addresses(email.message)) > 1
-    parts = (event.recipient if several else None, event.bounce, event.reason)
+def _detail(reported: Reported, event: TrackingEvent) -> str:
+    several = len(reported.written_to) > 1
+    named = several and event.names_one
+    parts = (event.recipient if named else None, event.bounce, event.reason)
     return mask(" ".join(part for part in parts if part))
 
 
-def _suppress(session: Session, email: OutboxEmail | None, event: TrackingEvent) -> None:
+def _suppress(session: Session, reported: Reported | None, event: TrackingEvent) -> None:
     """Stop writing to the address where the event gives reason to."""
-    address = _address(email, event)
+    email = reported.email if reported else None
+    address = _address(reported, event)
     scope = _scope(session, email, event, address) if address else None
     if address is None or scope is None:
         return
@@ -156,14 +161,15 @@ def _suppress(session: Session, email: OutboxEmail | None, event: TrackingEvent)
         outbox.cancel_marketing(session, address, by=f"because {mask(address)} unsubscribed")
 
 
-def _address(email: OutboxEmail | None, event: TrackingEvent) -> str | None:
+def _address(reported: Reported | None, event: TrackingEvent) -> str | None:
     """Whom the event is about: nobody if it does not say, or names one we did not write to."""
-    if email is None:
+    if reported is None:
         return event.recipient
-    written_to = {address.lower() for address in addresses(email.message)}
-    if event.recipient is None:
-        return next(iter(written_to)) if len(written_to) == 1 else None
-    return event.recipient if event.recipient in written_to else None
+    if len(reported.written_to) == 1:
+        [only] = reported.written_to
+        return only if event.recipient in (None, only) else None
+    named = event.names_one and event.recipient in reported.written_to
+    return event.recipient if named else None
 
 
 def _scope(

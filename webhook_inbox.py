@@ -3,11 +3,14 @@
 import logging
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import Any
 
 from attrs import frozen
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
 
 from errors import InvalidMessage
-from extensions import DATABASE_ERRORS, db, insert_if_new
+from extensions import DATABASE_ERRORS, db, insert_new
 from log_setup import mask
 from message import new_id
 from models import ReceivedEvent, utc_now
@@ -59,30 +62,34 @@ def receive_all(source: str, events: Sequence[Incoming]) -> list[Outcome]:
     that event leaves nothing behind, the others are stored all the same, and the exception goes
     to the caller, so that the sender tries again. A failing database leaves nothing at all.
     """
-    outcomes: list[Outcome] = []
-    fault: Exception | None = None
-    for event in events:
-        try:
-            with db.session.begin_nested():
-                outcomes.append(_receive(source, event))
-        except DATABASE_ERRORS:
-            raise
-        except Exception as error:
-            logger.error(
-                "webhook source=%s event=%s broke our code: %s",
-                source, event.event_id[:64], type(error).__name__,
-            )  # fmt: skip
-            fault = fault or error
+    session = db.session()
+    rows = [_row(source, event) for event in events]
+    new = insert_new(session, ReceivedEvent, rows)
+    results = [
+        _result(row["id"], event) if row["id"] in new else _Result(row["id"], Outcome.DUPLICATE)
+        for row, event in zip(rows, events, strict=True)
+    ]
+    _settle(session, results)
     db.session.commit()
-    if fault:
-        raise fault
-    return outcomes
+    for event, result in zip(events, results, strict=True):
+        _log(source, event, result)
+    faults = [result.fault for result in results if result.fault]
+    if faults:
+        raise faults[0]
+    return [result.outcome for result in results]
 
 
-def _receive(source: str, event: Incoming) -> Outcome:
-    row_id = new_id()
-    row = {
-        "id": row_id,
+@frozen
+class _Result:
+    row_id: str
+    outcome: Outcome
+    error: str | None = None
+    fault: Exception | None = None
+
+
+def _row(source: str, event: Incoming) -> dict[str, Any]:
+    return {
+        "id": new_id(),
         "source": source,
         "event_id": event.event_id,
         "type": event.type[:100],
@@ -92,23 +99,42 @@ def _receive(source: str, event: Incoming) -> Outcome:
         "provider_message_id": event.provider_message_id,
         "received_at": utc_now(),
     }
-    if not insert_if_new(db.session(), ReceivedEvent, row):
-        return Outcome.DUPLICATE
-    outcome = _apply(row_id, event.effect) if event.effect else Outcome.IGNORED
-    line = "webhook %s source=%s type=%s event=%s"
-    logger.info(line, outcome, source, event.type[:100], event.event_id[:64])
-    return outcome
 
 
-def _apply(row_id: str, effect: Callable[[], Outcome | None]) -> Outcome:
-    outcome, reason = Outcome.APPLIED, None
+def _result(row_id: str, event: Incoming) -> _Result:
+    """Let a new event have its effect, in a savepoint of its own."""
+    if event.effect is None:
+        return _Result(row_id, Outcome.IGNORED)
     try:
         with db.session.begin_nested():
-            outcome = effect() or Outcome.APPLIED
+            return _Result(row_id, event.effect() or Outcome.APPLIED)
     except (EventRejected, InvalidMessage) as error:
-        logger.warning("webhook rejected event=%s: %s", row_id, mask(str(error)))
-        outcome, reason = Outcome.REJECTED, mask(str(error))
-    if outcome is not Outcome.APPLIED:
-        stored = db.session.get_one(ReceivedEvent, row_id)
-        stored.outcome, stored.error = outcome, reason
-    return outcome
+        return _Result(row_id, Outcome.REJECTED, error=mask(str(error)))
+    except DATABASE_ERRORS:
+        raise
+    except Exception as error:
+        return _Result(row_id, Outcome.REJECTED, fault=error)
+
+
+def _settle(session: Session, results: Sequence[_Result]) -> None:
+    """Write down what became of the events, and forget those that broke our code."""
+    broken = [result.row_id for result in results if result.fault]
+    if broken:
+        session.execute(delete(ReceivedEvent).where(ReceivedEvent.id.in_(broken)))
+    changed = [
+        {"id": result.row_id, "outcome": result.outcome, "error": result.error}
+        for result in results
+        if result.outcome in (Outcome.WAITING, Outcome.REJECTED) and not result.fault
+    ]
+    if changed:
+        session.execute(update(ReceivedEvent), changed)
+
+
+def _log(source: str, event: Incoming, result: _Result) -> None:
+    known = f"source={source} type={event.type[:100]} event={event.event_id[:64]}"
+    if result.fault:
+        logger.error("webhook %s broke our code: %s", known, type(result.fault).__name__)
+    elif result.error:
+        logger.warning("webhook rejected %s: %s", known, result.error)
+    else:
+        logger.info("webhook %s %s", result.outcome, known)

@@ -1,18 +1,20 @@
 """The providers' webhooks: verify the raw bytes, store each event with its effect, answer."""
 
-import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
+from attrs import frozen
 from flask import Blueprint, abort, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
+import outbox
 import tracking
 import webhook_inbox
 from blueprints.errors import ApiError
 from events import TrackingEvent
 from extensions import db, limiter
+from outbox import ReportedEmails
 from providers import HTTP_PROVIDERS
 from providers.webhook import Item, UnusableEvent, Webhook
 from webhook_inbox import EventRejected, Incoming, Outcome
@@ -35,15 +37,13 @@ def provider_webhook(provider: str) -> ResponseReturnValue:
     payload = request.get_data()
     headers = {name.lower(): value for name, value in request.headers.items()}
     _verify(provider, webhook, payload, headers)
-    try:
-        items = webhook.items(payload, headers)
-    except UnusableEvent as error:
-        logger.warning("webhook_payload_invalid source=%s: %s", provider, error)
-        raise ApiError(400, "Invalid payload") from None
-    events = [_incoming(webhook, item) for item in items]
+    told = [_read(webhook, item) for item in _items(provider, webhook, payload, headers)]
     # In one order whoever delivers, so that two deliveries at once cannot wait for each other.
-    events.sort(key=lambda each: (each.email_id or each.provider_message_id or "", each.event_id))
-    outcomes = webhook_inbox.receive_all(provider, events)
+    told.sort(key=lambda each: (each.recipient, each.item.event_id))
+    emails = outbox.lock_reported(
+        db.session(), provider, [each.event for each in told if each.event]
+    )
+    outcomes = webhook_inbox.receive_all(provider, [_incoming(each, emails) for each in told])
     return jsonify(received=len(outcomes))
 
 
@@ -61,30 +61,53 @@ def _verify(provider: str, webhook: Webhook, payload: bytes, headers: Mapping[st
         raise ApiError(400, "Invalid signature")
 
 
-def _incoming(webhook: Webhook, item: Item) -> Incoming:
-    payload = json.dumps(item.data)  # its escapes can be stored whatever the text holds
-    event: TrackingEvent | None = None
-    effect: Callable[[], Outcome] | None = None
+def _items(
+    provider: str, webhook: Webhook, payload: bytes, headers: Mapping[str, str]
+) -> list[Item]:
     try:
-        event = webhook.read(item)
-        effect = partial(_apply, event) if event else None
+        return webhook.items(payload, headers)
+    except (UnusableEvent, RecursionError) as error:  # what could just be read may not be written
+        logger.warning("webhook_payload_invalid source=%s: %s", provider, error)
+        raise ApiError(400, "Invalid payload") from None
+
+
+@frozen
+class _Told:
+    """An item, and what it means to us: an event, nothing, or why it could not be read."""
+
+    item: Item
+    event: TrackingEvent | None = None
+    error: Exception | None = None
+
+    @property
+    def recipient(self) -> str:
+        return (self.event and self.event.recipient) or ""
+
+
+def _read(webhook: Webhook, item: Item) -> _Told:
+    try:
+        return _Told(item, event=webhook.read(item))
     except UnusableEvent as error:
-        effect = partial(_fail, EventRejected(str(error)))
+        return _Told(item, error=EventRejected(str(error)))
     except Exception as error:  # a mistake of ours costs this event, not those beside it
-        effect = partial(_fail, error)
+        return _Told(item, error=error)
+
+
+def _incoming(told: _Told, emails: ReportedEmails) -> Incoming:
+    event = told.event
     return Incoming(
-        event_id=item.event_id,
-        type=item.type,
-        payload=payload,
-        effect=effect,
+        event_id=told.item.event_id,
+        type=told.item.type,
+        payload=told.item.payload,
+        effect=partial(_apply, told, emails) if event or told.error else None,
         email_id=event.email_id if event else None,
         provider_message_id=event.provider_message_id if event else None,
     )
 
 
-def _fail(error: Exception) -> Outcome:
-    raise error
-
-
-def _apply(event: TrackingEvent) -> Outcome:
-    return Outcome.APPLIED if tracking.apply(db.session(), event) else Outcome.WAITING
+def _apply(told: _Told, emails: ReportedEmails) -> Outcome:
+    if told.error:
+        raise told.error
+    assert told.event  # noqa: S101  for the type checker
+    known = tracking.apply(db.session(), told.event, emails)
+    return Outcome.APPLIED if known else Outcome.WAITING

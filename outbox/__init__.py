@@ -30,6 +30,7 @@ from outbox.reading import (
     recent_changes,
     timeline,
 )
+from outbox.reported import Reported, ReportedEmails, lock_reported
 from outbox.states import MOVES, IllegalMove
 from outbox.sweep import oldest_due_age, sweep
 from outbox.totals import Totals, totals
@@ -40,6 +41,8 @@ __all__ = [
     "Claimed",
     "IllegalMove",
     "Moment",
+    "Reported",
+    "ReportedEmails",
     "Totals",
     "blank_accepted",
     "cancel",
@@ -53,6 +56,7 @@ __all__ = [
     "enqueue_change",
     "find",
     "find_row",
+    "lock_reported",
     "note",
     "oldest_due_age",
     "provider_states",

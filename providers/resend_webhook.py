@@ -50,7 +50,7 @@ class ResendWebhook(Webhook):
         if not isinstance(data, dict) or not isinstance(data.get("type"), str):
             raise UnusableEvent("the body is no event")
         event_id = webhook.id_or_hash(headers.get("svix-id"))
-        return [Item(event_id=event_id, type=data["type"], data=data)]
+        return [Item(event_id=event_id, type=webhook.words(data["type"]), data=data)]
 
     def read(self, item: Item) -> TrackingEvent | None:
         if item.type == "contact.updated":
@@ -69,6 +69,7 @@ class ResendWebhook(Webhook):
             provider_message_id=webhook.message_id(data.get("email_id")),
             email_id=webhook.our_id(member(data, "tags", "email_id")),
             recipient=_only_recipient(data.get("to")),
+            names_one=False,  # it lists whom the email went to, not which of them it is about
             bounce=_bounce(kind, data),
             reason=_reason(data),
         )
@@ -101,7 +102,6 @@ class ResendWebhook(Webhook):
 
 
 def _only_recipient(to: Any) -> str | None:
-    # Of several recipients the event does not say which one it is about.
     each = to if isinstance(to, list) else [to]
     return webhook.recipient(each[0]) if len(each) == 1 else None
 

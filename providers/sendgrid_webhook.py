@@ -56,9 +56,10 @@ class SendGridWebhook(Webhook):
         kind = EVENT_TYPES.get(item.type)
         if kind is None and item.type:
             return None
-        if kind is None or not webhook.recipient(item.data.get("email")):
-            raise UnusableEvent("event or email is missing")
         data = item.data
+        recipient = webhook.recipient(data.get("email"))
+        if kind is None or recipient is None:
+            raise UnusableEvent("event or email is missing")
         return TrackingEvent(
             provider="sendgrid",
             event_id=item.event_id,
@@ -66,7 +67,7 @@ class SendGridWebhook(Webhook):
             at=webhook.moment(data.get("timestamp")),
             provider_message_id=_message_id(data),
             email_id=webhook.our_id(data.get("email_id")),
-            recipient=webhook.recipient(data.get("email")),
+            recipient=recipient,
             bounce=_bounce(kind, data),
             reason=_reason(data),
         )
@@ -78,10 +79,9 @@ class SendGridWebhook(Webhook):
 def _item(event: Any) -> Item:
     # What is no object is kept as well, to be rejected alone: the others must not suffer for it.
     data = event if isinstance(event, dict) else {"malformed": event}
-    kind = data.get("event")
     return Item(
         event_id=hashlib.sha256(json.dumps(_fingerprint(data)).encode()).hexdigest(),
-        type=kind if isinstance(kind, str) else "",
+        type=webhook.words(data.get("event")),
         data=data,
     )
 

@@ -52,7 +52,8 @@ class SequenzyWebhook(Webhook):
             raise UnusableEvent("the body is no event")
         if data.get("id") is None:
             raise UnusableEvent("id is missing")
-        return [Item(event_id=webhook.id_or_hash(data["id"]), type=data["type"], data=data)]
+        event_id = webhook.id_or_hash(data["id"])
+        return [Item(event_id=event_id, type=webhook.words(data["type"]), data=data)]
 
     def read(self, item: Item) -> TrackingEvent | None:
         kind = EVENT_TYPES.get(item.type)

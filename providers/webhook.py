@@ -5,20 +5,22 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from attrs import frozen
+from attrs import field, frozen
 
 from errors import InvalidMessage
 from events import BounceClass, TrackingEvent
 from message import Address
 
 LONGEST_REASON = 500  # characters
+FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)  # no event is older
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_STATUS_CODE = re.compile(r"(?<![\w.])([245])\.(\d{1,3})\.(\d{1,3})(?![\w.])")
+# The subject is one digit, so that no version of a server is taken for a code.
+_STATUS_CODE = re.compile(r"(?<![\w.])([45])\.([0-7])\.(\d{1,3})(?!\.?\w)")
 
 
 class UnusableEvent(Exception):
@@ -27,11 +29,20 @@ class UnusableEvent(Exception):
 
 @frozen(kw_only=True)
 class Item:
-    """One event as it came. `event_id` is the same on every redelivery, `data` its JSON object."""
+    """One event as it came. `event_id` is the same on every redelivery, `data` its JSON object.
+
+    `type` is its name as the vendor gives it, without anything that a column could not hold;
+    `payload` is `data` as text, whose escapes can be stored whatever it holds.
+    """
 
     event_id: str
     type: str
     data: Mapping[str, Any]
+    payload: str = field(init=False)
+
+    @payload.default
+    def _as_text(self) -> str:
+        return json.dumps(self.data)
 
 
 @frozen(kw_only=True)
@@ -135,10 +146,17 @@ def recipient(value: Any) -> str | None:
 
 
 def moment(value: Any) -> datetime:
-    """A time in ISO 8601 or unix seconds; now if it is missing or no time.
+    """A time in ISO 8601 or unix seconds; now if it is missing, no time, or none of an event.
 
     The order of events is not told by their times, so a wrong one costs a line of a timeline.
     """
+    now = datetime.now(UTC)
+    told = _time(value)
+    # Not every reader of a database can read the years 1 and 9999.
+    return told if told and FIRST_EVENT <= told <= now + timedelta(days=1) else now
+
+
+def _time(value: Any) -> datetime | None:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
@@ -147,7 +165,7 @@ def moment(value: Any) -> datetime:
         parsed = datetime.fromisoformat(value)
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, OSError):
-        return datetime.now(UTC)
+        return None
 
 
 def bounce_class(told: str, label: BounceClass) -> BounceClass:
@@ -158,7 +176,7 @@ def bounce_class(told: str, label: BounceClass) -> BounceClass:
     say nothing about the address, so there the label decides. (RFC 3463, IANA's list of codes)
     """
     code = _STATUS_CODE.search(told)
-    if code is None or code[1] == "2":
+    if code is None:
         return label
     subject, detail = int(code[2]), int(code[3])
     if code[1] == "4":

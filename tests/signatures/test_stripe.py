@@ -7,15 +7,14 @@ import base64
 import hashlib
 import hmac
 import random
-import time
 from dataclasses import dataclass
 
 import pytest
 from stripe import SignatureVerificationError, WebhookSignature
 
 from signatures import verify_stripe_signature
+from tests.signatures.conftest import ARABIC, FULL_WIDTH, NOW, with_digits_from
 
-NOW = 1_750_000_000
 SECRET = "whsec_test_secret"
 BODY = b'{"id":"evt_1","object":"event","type":"invoice.paid"}'
 
@@ -28,7 +27,6 @@ def mac(
 
 GOOD = mac()
 BAD = "0" * 64
-ARABIC, FULL_WIDTH = "\u0660", "\uff10"
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,6 @@ class Post:
     header: str
     body: bytes = BODY
     secret: str = SECRET
-
-
-def with_digits_from(zero: str, text: str | int) -> str:
-    return str(text).translate({ord("0") + digit: ord(zero) + digit for digit in range(10)})
 
 
 def signed(t: int, body: bytes = BODY, secret: str = SECRET) -> Post:
@@ -181,11 +175,6 @@ BEYOND_THE_LIBRARY = {
     "v1 without a value beside": Post(f"t={NOW},v1,v1={GOOD}"),
     "other letters beside": Post(f"t={NOW},v1=é,v1={GOOD}"),
 }
-
-
-@pytest.fixture(autouse=True)
-def _frozen_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: float(NOW))
 
 
 def ours(post: Post) -> bool:
