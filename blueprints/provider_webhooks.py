@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from attrs import frozen
-from flask import Blueprint, abort, current_app, jsonify, request
+from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 import outbox
@@ -23,17 +23,17 @@ blueprint = Blueprint("provider_webhooks", __name__)
 logger = logging.getLogger(__name__)
 
 
-@blueprint.post("/api/webhooks/<provider>")
+WEBHOOKS = {name: each.webhook for name, each in HTTP_PROVIDERS.items() if each.webhook}
+
+
+@blueprint.post(f"/api/webhooks/<any({', '.join(WEBHOOKS)}):provider>")
 @limiter.exempt
 def provider_webhook(provider: str) -> ResponseReturnValue:
     """200 once everything in the body is stored, whether new, seen before or of no meaning.
 
     A provider that EMAIL_PROVIDER does not name any more is heard as well: its events come late.
     """
-    found = HTTP_PROVIDERS.get(provider)
-    webhook = found.webhook if found else None
-    if webhook is None:
-        abort(404, "there is no such webhook")
+    webhook = WEBHOOKS[provider]
     payload = request.get_data()
     headers = {name.lower(): value for name, value in request.headers.items()}
     _verify(provider, webhook, payload, headers)

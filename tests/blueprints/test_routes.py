@@ -11,7 +11,8 @@ ALWAYS = {
     "POST /api/signup", "GET /signup", "POST /signup", "GET /login", "POST /login", "POST /logout",
     "GET /account", "POST /api/password-reset", "GET /forgot-password", "POST /forgot-password",
     "GET /reset-password", "POST /reset-password", "GET /contact", "POST /contact",
-    "POST /api/webhooks/stripe", "POST /api/webhooks/<provider>", "GET /unsubscribe/<token>",
+    "POST /api/webhooks/stripe", "POST /api/webhooks/<any(resend, sendgrid, sequenzy):provider>",
+    "GET /unsubscribe/<token>",
     "POST /unsubscribe/<token>", "GET /healthz", "GET /readyz", "GET /metrics",
     "GET /static/<path:filename>",
 }  # fmt: skip

@@ -90,8 +90,10 @@ class Site:
         return dict(zip(("users", "outbox", "events"), row, strict=True))
 
     def html_to(self, recipient: str) -> str:
-        """The HTML of the newest email to an address, as it lies in the outbox."""
-        mine = select(OutboxEmail.message).where(OutboxEmail.recipient == recipient)
+        """The HTML of the newest transactional email to an address, as it lies in the outbox."""
+        mine = select(OutboxEmail.message).where(
+            OutboxEmail.recipient == recipient, OutboxEmail.category == "transactional"
+        )
         with self.engine.connect() as connection:
             message = connection.scalars(mine.order_by(OutboxEmail.id.desc()).limit(1)).one()
         html: str = message["html"]
