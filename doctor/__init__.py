@@ -10,6 +10,7 @@ from doctor.delivery import (
     check_database,
     check_queue,
     check_redis,
+    check_subscribers,
     check_unknown,
     check_workers,
 )
@@ -37,11 +38,12 @@ def _check_inside(settings: Mapping[str, Any], accounts: Mapping[str, Check]) ->
     parts = [check_database(), redis, check_workers(settings, redis)]
     found = [part for part in parts if part is not None]
     if problems(found[:1]):
-        unread = [*(f"{name}-calls" for name in accounts), "unknown-emails", "queue"]
+        names = ("unknown-emails", "subscribers", "queue")
+        unread = [*(f"{name}-calls" for name in accounts), *names]
         return [*found, *(skipped(name, "see database") for name in unread)]
     calls = [check_calls(name, account) for name, account in accounts.items()]
     causes = problems([*found, *accounts.values(), *calls])
-    return [*found, *calls, check_unknown(), check_queue(causes)]
+    return [*found, *calls, check_unknown(), check_subscribers(), check_queue(causes)]
 
 
 def _check_webhooks(settings: Mapping[str, Any], earlier: list[Check]) -> list[Check]:

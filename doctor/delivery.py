@@ -41,6 +41,20 @@ def check_unknown() -> Check:
     )
 
 
+def check_subscribers() -> Check:
+    """Whether changes of subscribers arrive; they need more rights than sending does."""
+    with transaction() as session:
+        change = outbox.troubled_change(session)
+    if change is None:
+        return ok("subscribers")
+    return hint(
+        "subscribers",
+        f"a change of a subscriber does not arrive: {change.last_error}",
+        "list them with `flask email subscribers`; if the key may only send, give it the right to "
+        "write contacts, or set SUBSCRIBERS_ENABLED=false; then `flask email retry --failed`",
+    )
+
+
 def check_queue(causes: Sequence[Check]) -> Check:
     """Whether due emails wait. One of `causes`, problems found before, would explain it."""
     trouble = readiness.queue_trouble()

@@ -29,6 +29,7 @@ from outbox.reading import (
     recent,
     recent_changes,
     timeline,
+    troubled_change,
 )
 from outbox.reported import Reported, ReportedEmails, lock_reported
 from outbox.states import MOVES, IllegalMove
@@ -71,4 +72,5 @@ __all__ = [
     "timeline",
     "totals",
     "transaction",
+    "troubled_change",
 ]

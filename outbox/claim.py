@@ -65,7 +65,7 @@ def claim(
             OutboxRow.state == State.QUEUED,
             OutboxRow.due_at <= moment - timedelta(seconds=overdue),
             OutboxRow.suspect.is_(suspect),
-            _may_go_out_through(callable_now),
+            may_go_out_through(callable_now),
         )
         if ids is not None:
             due = and_(due, OutboxRow.id.in_(list(ids)))
@@ -89,7 +89,7 @@ def suspect_is_due() -> bool:
             OutboxRow.state == State.QUEUED,
             OutboxRow.suspect,
             OutboxRow.due_at <= moment,
-            _may_go_out_through(callable_now),
+            may_go_out_through(callable_now),
         )
         return callable_now.any and session.scalar(due.limit(1)) is not None
 
@@ -100,7 +100,8 @@ def release(claimed: Claimed) -> None:
         move(session, claimed.id, State.SENDING, State.QUEUED, token=claimed.token)
 
 
-def _may_go_out_through(callable_now: Availability) -> ColumnElement[bool]:
+def may_go_out_through(callable_now: Availability) -> ColumnElement[bool]:
+    """Whether a row is not bound to a provider that may not be called."""
     names = [*callable_now.usable, *filter(None, [callable_now.probe])]
     known = email_service.chain  # a provider that is no longer configured is looked at as well
     return or_(

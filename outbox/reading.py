@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from attrs import frozen
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from events import EventType
@@ -43,6 +43,17 @@ def find(session: Session, email_id: str) -> OutboxEmail | None:
 def find_row(session: Session, row_id: str) -> OutboxRow | None:
     """The email or change of a subscriber with this id; None if there is none."""
     return session.get(OutboxRow, row_id)
+
+
+def troubled_change(session: Session, *, tries: int = 3) -> OutboxChange | None:
+    """The newest change that failed, or was tried `tries` times in vain; None if none was."""
+    statement = select(OutboxChange).where(
+        or_(
+            OutboxChange.state == State.FAILED,
+            and_(OutboxChange.state == State.QUEUED, OutboxChange.attempts >= tries),
+        )
+    )
+    return session.scalars(statement.order_by(OutboxChange.created_at.desc()).limit(1)).first()
 
 
 def recent_changes(

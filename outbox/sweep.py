@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from extensions import email as email_service
 from models import OPEN_OUTCOMES, WORKER_LOST, Attempt, OutboxRow, State
 from outbox.breaker import availability
+from outbox.claim import may_go_out_through
 from outbox.notes import note
 from outbox.states import check_move
 from outbox.transactions import changed_rows, now, returned, transaction
@@ -38,16 +39,18 @@ def sweep() -> int:
 def oldest_due_age(*, callable_only: bool = False) -> float:
     """How many seconds the longest waiting due row has been due; 0 if none is.
 
-    With `callable_only` also 0 while no provider may be called: then the rows wait for that.
+    With `callable_only` without those that wait for a provider which may not be called.
     """
+    oldest = select(func.min(OutboxRow.due_at)).where(OutboxRow.state == State.QUEUED)
     with transaction() as session:
         moment = now(session)
-        if callable_only and not availability(session, email_service.chain, moment).any:
-            return 0.0
-        oldest = session.scalar(
-            select(func.min(OutboxRow.due_at)).where(OutboxRow.state == State.QUEUED)
-        )
-    return max(0.0, (moment - oldest).total_seconds()) if oldest else 0.0
+        if callable_only:
+            callable_now = availability(session, email_service.chain, moment)
+            if not callable_now.any:
+                return 0.0
+            oldest = oldest.where(may_go_out_through(callable_now))
+        due_at = session.scalar(oldest)
+    return max(0.0, (moment - due_at).total_seconds()) if due_at else 0.0
 
 
 def _end_lost_leases(session: Session, moment: datetime) -> int:

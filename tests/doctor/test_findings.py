@@ -12,6 +12,7 @@ from sqlalchemy import text as sql
 
 import doctor.accounts
 import outbox
+import subscribers
 from errors import AuthenticationFailed
 from extensions import db
 from message import EmailMessage
@@ -433,3 +434,16 @@ def test_the_checklist_shows_each_line_with_its_remedy_and_no_secret(clinic: Cli
     for setting, value in clinic.settings.items():
         if setting.endswith(("_KEY", "_SECRET", "_TOKEN")) and value:
             assert value not in output
+
+
+def test_subscribers_that_do_not_arrive_are_a_hint_with_the_providers_words(clinic: Clinic):
+    with clinic.app.app_context():
+        row = subscribers.add_tag("ann@example.com", "customer")
+        row.attempts, row.last_error = 3, "resend answered 401: restricted_api_key"
+        row.due_at = utc_now() + timedelta(hours=1)
+        db.session.commit()
+    code, output = clinic.run()
+    assert code == 0
+    assert "hint" in output
+    assert "restricted_api_key" in output
+    assert "SUBSCRIBERS_ENABLED=false" in output

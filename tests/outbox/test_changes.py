@@ -22,7 +22,7 @@ from errors import (
 )
 from extensions import db
 from extensions import email as email_service
-from models import OutboxChange, OutboxRow, ProviderState, State, utc_now
+from models import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State, utc_now
 from outbox.outcomes import MAX_ATTEMPTS
 from outbox.transactions import transaction
 from providers.resend import Resend
@@ -285,3 +285,17 @@ def test_a_change_that_is_made_shows_that_the_provider_is_back(
         deliver_all()
     with transaction() as session:
         assert outbox.provider_states(session, ["resend"], utc_now()) == {"resend": "ok"}
+
+
+def test_a_change_that_waits_for_its_provider_does_not_make_the_app_unready(app: Flask):
+    row_id = subscribe()
+    with transaction() as session:
+        session.get_one(OutboxChange, row_id).due_at = utc_now() - timedelta(hours=1)
+        later = utc_now() + timedelta(minutes=5)
+        session.add(ProviderState(name="resend", failures=5, open_until=later))
+    assert outbox.oldest_due_age(callable_only=True) == 0  # sendgrid has nothing to do
+    assert outbox.oldest_due_age() > 3000
+    email_id = queue()
+    with transaction() as session:
+        session.get_one(OutboxEmail, email_id).due_at = utc_now() - timedelta(hours=1)
+    assert outbox.oldest_due_age(callable_only=True) > 3000
