@@ -1,19 +1,33 @@
-"""Pictures of every email and of the gallery for docs/screenshots/: `make screenshots`."""
+"""Pictures of every email, the gallery, the inbox and some pages: `make screenshots`.
+
+They go to docs/screenshots/. The inbox shows what a provider would have reported.
+"""
 
 import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Literal
 
+from flask import Flask
+from flask_migrate import upgrade
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
+import emails
+import tracking
 from app import create_app
+from background import send_in_background
 from emails.compose import all_emails
+from events import BounceClass, EventType, TrackingEvent
+from extensions import db
+from message import EmailMessage
+from models import utc_now
 from testing import TEST_SETTINGS
 from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS
@@ -31,13 +45,26 @@ GALLERY = {
 }
 
 
+PAGES = {"home.png": "/", "sign-up.png": "/signup", "contact.png": "/contact"}
+# Who got the welcome email, and what the provider said about it, in order.
+REPORTS = {
+    "Cem": (EventType.SENT, EventType.DELIVERED, EventType.COMPLAINED),
+    "Bea": (EventType.SENT, EventType.BOUNCED),
+    "Dora": (EventType.SENT, EventType.DELIVERED, EventType.OPENED, EventType.CLICKED),
+    "Ann": (EventType.SENT, EventType.DELIVERED),
+}
+
+
 @contextmanager
-def serve() -> Iterator[str]:
-    """The app on a free port; its URL."""
-    server = make_server("127.0.0.1", 0, create_app(TEST_SETTINGS | SETTINGS), threaded=True)
+def serve(folder: Path) -> Iterator[tuple[Flask, str]]:
+    """The app on a free port, with a database in `folder`, and its URL."""
+    app = create_app(TEST_SETTINGS | SETTINGS | {"DATABASE_URL": f"sqlite:///{folder}/app.db"})
+    with app.app_context():
+        upgrade()
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.port}"
+    yield app, f"http://127.0.0.1:{server.port}"
     server.shutdown()
     thread.join()
 
@@ -71,8 +98,70 @@ def take_gallery(browser: Browser, url: str) -> None:
         page.close()
 
 
+def fill_inbox() -> str:
+    """Send some emails and report on them; the id of the one that bounced. Needs a context."""
+    ids = {}
+    for name, reports in REPORTS.items():
+        to = f"{name.lower()}@example.com"
+        ids[name] = send(emails.welcome(to=to, name=name))
+        for number, report in enumerate(reports):
+            tell(ids[name], to, report, seconds=number)
+    news = emails.onboarding_day_3(to="ann@example.com", name="Ann", send_at=days_ahead(3))
+    send(news)
+    send(emails.welcome(to="bea@example.com", name="Bea"))
+    return ids["Bea"]
+
+
+def days_ahead(days: int) -> datetime:
+    return utc_now() + timedelta(days=days)
+
+
+def send(message: EmailMessage) -> str:
+    email_id = send_in_background(message).id
+    db.session.commit()
+    return email_id
+
+
+def tell(email_id: str, to: str, kind: EventType, seconds: int) -> None:
+    bounced = kind is EventType.BOUNCED
+    event = TrackingEvent(
+        provider="inbox",
+        event_id=f"{email_id}-{kind}",
+        type=kind,
+        at=utc_now() + timedelta(seconds=seconds),
+        email_id=email_id,
+        recipient=to,
+        bounce=BounceClass.HARD if bounced else None,
+        reason="550 5.1.1 no such user" if bounced else "",
+    )
+    tracking.apply(db.session(), event)
+    db.session.commit()
+
+
+def take_pages(browser: Browser, app: Flask, url: str) -> None:
+    with app.app_context():
+        bounced = fill_inbox()
+    app.config |= {
+        "APP_URL": "http://127.0.0.1:5000",
+        "EMAIL_DELIVERY": "thread",
+    }  # as for a reader
+    paths = PAGES | {"inbox.png": "/inbox", "inbox-email.png": f"/inbox/{bounced}"}
+    page = browser.new_page(viewport={"width": 1200, "height": 700})
+    for file, path in paths.items():
+        page.goto(url + path)
+        for totals in page.locator("details.totals summary").all():
+            totals.click()
+        save(page, FOLDER / file)
+    page.close()
+
+
 if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # every request is not news
-    with serve() as url, open_browser() as browser:
+    with (
+        TemporaryDirectory(prefix="screenshots-") as folder,
+        serve(Path(folder)) as (app, url),
+        open_browser() as browser,
+    ):
         take_emails(browser, url)
         take_gallery(browser, url)
+        take_pages(browser, app, url)
