@@ -144,20 +144,20 @@ def _lease(
 def _settled(session: Session, row: OutboxRow, moment: datetime, stopped: Stopped) -> bool:
     """Whether the row turned out not to be sent: it expired, or nobody is left to write to."""
     if row.expires_at and row.expires_at <= moment:
-        note(session, row.id, State.EXPIRED)
+        note(session, row.id, State.EXPIRED, at=moment)
         return move(session, row.id, State.SENDING, State.EXPIRED, token=row.lease_token)
     kept, who = without_stopped(row.message, row.category, stopped)
     if not who:
         return False
     if not kept["to"]:
-        note(session, row.id, State.SUPPRESSED, who)
+        note(session, row.id, State.SUPPRESSED, who, at=moment)
         return move(
             session, row.id, State.SENDING, State.SUPPRESSED, token=row.lease_token,
             last_error=who,
         )  # fmt: skip
     if not row.bound:  # the bytes of a call that may have been accepted never change
         row.message = kept
-        note(session, row.id, "left_out", who)
+        note(session, row.id, "left_out", who, at=moment)
     return False
 
 

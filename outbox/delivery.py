@@ -30,6 +30,10 @@ from providers.base import Receipt
 
 logger = logging.getLogger(__name__)
 
+NOT_REPEATED = (
+    "an earlier try may have been accepted, and a repeat is not safe: its bytes or provider would "
+    "differ, or the provider has forgotten its key"
+)
 RECORD_PAUSES = (0.2, 1.0, 2.0)  # seconds between tries to record an outcome
 
 gate = Gate()
@@ -123,10 +127,9 @@ def _begin_call(claimed: Claimed, provider: str, wire_hash: str) -> str | None:
         if asks and not _repeats_safely(session, claimed, wire_hash, moment):
             move(
                 session, claimed.id, State.SENDING, State.UNKNOWN, token=claimed.token,
-                unknown_since=moment,
-                last_error="an earlier try may have been accepted, and a repeat is not safe: its "
-                "bytes or provider would differ, or the provider has forgotten its key",
+                unknown_since=moment, last_error=NOT_REPEATED,
             )  # fmt: skip
+            note(session, claimed.id, State.UNKNOWN, NOT_REPEATED, at=moment)
             return None
         held = changed_rows(
             session,
@@ -200,7 +203,8 @@ def _record(
         if attempt_id:
             _end_attempt(session, attempt_id, answer, ended_at=moment, decision=decision)
         else:
-            note(session, claimed.id, type(answer).__name__, f"{mask(str(answer))} ({decision})")
+            detail = f"{mask(str(answer))} ({decision})"
+            note(session, claimed.id, type(answer).__name__, detail, at=moment)
     if held:
         _log(claimed, provider, outcome)
     else:
