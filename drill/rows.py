@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from drill.judge import UNFINISHED, Row
 from errors import OutcomeUnknown
-from models import Attempt, OutboxEmail, State
+from models import Attempt, OutboxEmail, State, utc_now
 from outbox import timeline
 
 
@@ -32,6 +32,12 @@ class Rows:
         with Session(self._engine) as session:
             rows, finished = session.execute(statement).one()
         return rows, finished
+
+    def somebody_waits(self) -> bool:
+        """Whether an email is queued whose next attempt is not due yet."""
+        later = (OutboxEmail.state == State.QUEUED) & (OutboxEmail.due_at > utc_now())
+        with Session(self._engine) as session:
+            return session.scalar(select(OutboxEmail.id).where(later).limit(1)) is not None
 
     def all(self) -> dict[str, Row]:
         """Every row by its id, as the judge wants it."""

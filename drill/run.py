@@ -15,8 +15,12 @@ from drill.progress import Progress
 from drill.rows import Rows
 from drill.scenarios import Scenario
 from drill.stack import LEASE, TOKEN, Stack
+from outbox.breaker import LONGEST_OPEN
 
-STANDSTILL = 30.0 + LEASE  # seconds in which no email is finished, until the run is judged
+# Seconds in which nothing is finished and nobody waits for a next attempt, until the run is
+# judged: more than a lease lasts, and more than a provider is left alone.
+STANDSTILL = 30.0 + max(LEASE, LONGEST_OPEN)
+LONGEST_SETTLING = 900.0  # seconds; beyond that, waiting for a next attempt is no excuse
 TICK = 0.01  # seconds between two looks, short so that a kill meets requests under way
 MOST_STORIES = 10
 
@@ -89,14 +93,14 @@ class _Course:
             self._tick()
 
     def settle(self) -> float:
-        """Wait for the last email, as long as others are finished; how many seconds that took."""
+        """Wait for the last email, as long as anything moves; how many seconds that took."""
         began = moved = time.monotonic()
         before = 0
-        while time.monotonic() - moved < STANDSTILL:
+        while time.monotonic() < min(moved + STANDSTILL, began + LONGEST_SETTLING):
             rows, finished = self._rows.counts()
             if finished == rows:
                 break
-            if finished > before:
+            if finished > before or self._rows.somebody_waits():
                 before, moved = finished, time.monotonic()
             self._tick(20 * TICK)
         return time.monotonic() - began

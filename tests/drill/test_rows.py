@@ -1,6 +1,7 @@
 """What the drill reads out of our own database."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
@@ -51,6 +52,27 @@ def test_rows_in_flight_counts_and_unanswered_calls(ids: dict[str, str], databas
     assert everything[ids["accepted"]] == Row("accepted", unanswered=2)
     assert everything[ids["unknown"]] == Row("unknown", unanswered=0)
     assert set(everything) == set(ids.values())
+
+
+def test_an_email_waits_from_its_last_attempt_until_the_next_is_due(
+    ids: dict[str, str], database_url: str
+):
+    rows = Rows(database_url)
+    try:
+        assert not rows.somebody_waits()
+        _postpone(ids["accepted"])
+        assert not rows.somebody_waits()
+        _postpone(ids["queued"])
+        assert rows.somebody_waits()
+    finally:
+        rows.close()
+
+
+def _postpone(email_id: str) -> None:
+    later = utc_now() + timedelta(minutes=1)
+    change = update(OutboxEmail).where(OutboxEmail.id == email_id)
+    db.session.execute(change.values(due_at=later))
+    db.session.commit()
 
 
 def test_the_story_of_an_email_names_its_state_and_each_attempt(
