@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from extensions import email as email_service
 from message import new_id
 from models import OutboxRow, State
+from outbox.blanking import blank_accepted
 from outbox.breaker import Availability, availability, begin_probe
 from outbox.notes import note
 from outbox.recipients import addresses_of_all, without_stopped
@@ -142,7 +143,15 @@ def _lease(
 
 
 def _settled(session: Session, row: OutboxRow, moment: datetime, stopped: Stopped) -> bool:
-    """Whether the row turned out not to be sent: it expired, or nobody is left to write to."""
+    """Whether the row turned out not to be sent: it expired, nobody is left to write to, or an
+    event came meanwhile, which proves that the provider has it already."""
+    if row.delivery_status:
+        moved = move(
+            session, row.id, State.SENDING, State.ACCEPTED, token=row.lease_token,
+            accepted_at=moment, bound=False,
+        )  # fmt: skip
+        blank_accepted(session, row.id, moment)
+        return moved
     if row.expires_at and row.expires_at <= moment:
         note(session, row.id, State.EXPIRED, at=moment)
         return move(session, row.id, State.SENDING, State.EXPIRED, token=row.lease_token)

@@ -68,6 +68,16 @@ def test_an_email_is_found_by_the_providers_id_too_but_only_its_own(app: Flask):
     assert tell(event(EventType.DELIVERED)) == [False]
 
 
+def test_an_event_keeps_what_already_waits_to_be_sent_again_from_being_sent(app: Flask):
+    email_id = queue(if_unknown="resend")
+    change(email_id, provider="sendgrid")  # the policy has queued it again
+    tell(event(EventType.DELIVERED, email_id=email_id))
+    assert outbox.claim(5) == []
+    email = row(email_id)
+    assert (email.state, email.lease_token) == (State.ACCEPTED, None)
+    assert email.accepted_at is not None
+
+
 def test_an_email_whose_question_was_answered_is_not_sent_again(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):

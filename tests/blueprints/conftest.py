@@ -22,6 +22,7 @@ from blueprints import accounts
 from extensions import Base, db, limiter
 from models import OutboxEmail, User
 from testing import TEST_SETTINGS
+from tests import provider_events
 from tests.blueprints.stripe_events import SECRET
 from tests.conftest import MakeApp
 from tests.servers import PostgreSQL
@@ -88,8 +89,8 @@ def postgresql_app(postgresql: PostgreSQL) -> Iterator[Flask]:
 
 def serving(url: str, **settings: Any) -> Iterator[Flask]:
     """An app on the database at `url`, which is let go afterwards."""
-    both = {"DATABASE_URL": url, "STRIPE_WEBHOOK_SECRET": SECRET}
-    app = create_app(TEST_SETTINGS | both | settings)
+    secrets = {"STRIPE_WEBHOOK_SECRET": SECRET} | provider_events.SETTINGS
+    app = create_app(TEST_SETTINGS | {"DATABASE_URL": url} | secrets | settings)
     yield app
     with app.app_context():
         db.session.remove()

@@ -1,6 +1,7 @@
 """The app as `gunicorn app:app` in production mode, and a count of what its database holds."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,8 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.pool import NullPool
 
 import config
-from models import OutboxEmail, ReceivedEvent, User
+from models import OutboxEmail, ReceivedEvent, Suppression, User
+from tests import provider_events
 from tests.hostile.wire import Answer, Header, exchange, request
 from tests.processes import Process, free_port, wait_until
 from tests.simulator.process import Simulator
@@ -19,17 +21,24 @@ HOST = "app.example.com"
 API_TOKEN = "token-of-the-hostile-tests"
 SECRETS = ("whsec_new", "whsec_old")  # as while one is rolled
 UNSET = {setting.name: "" for setting in config.SETTINGS if setting.name != "PORT"}
-SETTINGS = UNSET | {  # unset, because a .env of whoever runs the tests must not decide
-    "SECRET_KEY": "a-secret-of-the-hostile-tests-alone-0123456789",
-    "APP_URL": f"https://{HOST}",
-    "FROM_EMAIL": "Acme <noreply@acme.example.com>",
-    "EMAIL_PROVIDER": "resend",
-    "RESEND_API_KEY": "re_hostile_key",
-    "API_TOKEN": API_TOKEN,
-    "STRIPE_WEBHOOK_SECRET": ",".join(SECRETS),
-    "RATELIMIT_ENABLED": "false",
-}
-CANARIES = (API_TOKEN, *SECRETS, SETTINGS["SECRET_KEY"], SETTINGS["RESEND_API_KEY"])
+SETTINGS = (
+    UNSET
+    | {  # unset, because a .env of whoever runs the tests must not decide
+        "SECRET_KEY": "a-secret-of-the-hostile-tests-alone-0123456789",
+        "APP_URL": f"https://{HOST}",
+        "FROM_EMAIL": "Acme <noreply@acme.example.com>",
+        "EMAIL_PROVIDER": "resend",
+        "RESEND_API_KEY": "re_hostile_key",
+        "API_TOKEN": API_TOKEN,
+        "STRIPE_WEBHOOK_SECRET": ",".join(SECRETS),
+        "RATELIMIT_ENABLED": "false",
+    }
+    | provider_events.SETTINGS
+)
+CANARIES = (
+    *(API_TOKEN, *SECRETS, SETTINGS["SECRET_KEY"], SETTINGS["RESEND_API_KEY"]),
+    *(*provider_events.RESEND_SECRETS, *provider_events.SEQUENZY_SECRETS),
+)
 
 OURS: tuple[Header, ...] = (("Host", HOST),)
 BEARER: Header = ("Authorization", f"Bearer {API_TOKEN}")
@@ -88,6 +97,15 @@ class Site:
         with self.engine.connect() as connection:
             row = connection.execute(select(*counts)).one()
         return dict(zip(("users", "outbox", "events"), row, strict=True))
+
+    def markers(self) -> set[str]:
+        """The markers of mutations (see `tests.hostile.mutations`) wherever they are stored."""
+        with self.engine.connect() as connection:
+            texts = [
+                *connection.scalars(select(ReceivedEvent.payload)),
+                *connection.scalars(select(Suppression.address)),
+            ]
+        return {marker for text in texts for marker in re.findall("[a-z]+-[0-9a-f]{16}", text)}
 
     def html_to(self, recipient: str) -> str:
         """The HTML of the newest transactional email to an address, as it lies in the outbox."""
