@@ -108,13 +108,13 @@ def _only_recipient(to: Any) -> str | None:
 
 def _bounce(kind: EventType, data: Mapping[str, Any]) -> BounceClass | None:
     if kind is EventType.REJECTED:  # it stands on Resend's own list
-        told = f"{member(data, 'suppressed', 'type')} {member(data, 'suppressed', 'message')}"
-        return BounceClass.HARD if "bounce" in told.lower() else None
+        told = [webhook.words(member(data, "suppressed", name)) for name in ("type", "message")]
+        return BounceClass.HARD if "bounce" in " ".join(told).lower() else None
     if kind is not EventType.BOUNCED:
         return None
-    label = str(member(data, "bounce", "type")).lower()
+    label = webhook.words(member(data, "bounce", "type")).lower()
     return webhook.bounce_class(
-        f"{_diagnostic(data)} {member(data, 'bounce', 'message')}",
+        f"{_diagnostic(data)} {webhook.words(member(data, 'bounce', 'message'))}",
         BOUNCE_LABELS.get(label, BounceClass.UNDETERMINED),
     )
 
@@ -122,7 +122,8 @@ def _bounce(kind: EventType, data: Mapping[str, Any]) -> BounceClass | None:
 def _diagnostic(data: Mapping[str, Any]) -> str:
     # Text in the SDK, a list in the OpenAPI.
     code = member(data, "bounce", "diagnosticCode")
-    return " ".join(str(each) for each in code) if isinstance(code, list) else str(code or "")
+    lines = code if isinstance(code, list) else [code]
+    return " ".join(filter(None, map(webhook.words, lines)))
 
 
 def _reason(data: Mapping[str, Any]) -> str:

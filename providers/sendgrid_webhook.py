@@ -104,8 +104,8 @@ def _bounce(kind: EventType, data: Mapping[str, Any]) -> BounceClass | None:
         return BounceClass.HARD if "bounced" in _reason(data).lower() else None
     if kind is not EventType.BOUNCED:
         return None
-    label = BOUNCE_LABELS.get(str(data.get("type")), BounceClass.UNDETERMINED)
-    return webhook.bounce_class(f"{data.get('status') or ''} {_reason(data)}", label)
+    label = BOUNCE_LABELS.get(webhook.words(data.get("type")), BounceClass.UNDETERMINED)
+    return webhook.bounce_class(f"{webhook.words(data.get('status'))} {_reason(data)}", label)
 
 
 def _reason(data: Mapping[str, Any]) -> str:

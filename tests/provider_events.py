@@ -40,7 +40,7 @@ def just_now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def resend_event(kind: str, email_id: str | None = None, **data: Any) -> dict[str, Any]:
+def resend_event(kind: str, email_id: str | None = None, /, **data: Any) -> dict[str, Any]:
     """One event about our email `email_id`; `data` replaces parts of its data."""
     usual = {
         "email_id": "49a3999c-0ce1-4ea6-ab68-afcd6dc2e794",
@@ -53,7 +53,7 @@ def resend_event(kind: str, email_id: str | None = None, **data: Any) -> dict[st
     return {"type": kind, "created_at": just_now(), "data": usual | data}
 
 
-def sequenzy_event(kind: str, message_id: str | None = None, **data: Any) -> dict[str, Any]:
+def sequenzy_event(kind: str, message_id: str | None = None, /, **data: Any) -> dict[str, Any]:
     """One event about the send `message_id`, with an id of its own."""
     usual = {
         "email_send_id": message_id,
@@ -73,7 +73,7 @@ def sequenzy_event(kind: str, message_id: str | None = None, **data: Any) -> dic
     }
 
 
-def sendgrid_event(kind: str, email_id: str | None = None, **fields: Any) -> dict[str, Any]:
+def sendgrid_event(kind: str, email_id: str | None = None, /, **fields: Any) -> dict[str, Any]:
     """One event of a list, about our email `email_id`."""
     usual = {
         "email": "ann@example.com",

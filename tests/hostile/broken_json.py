@@ -30,8 +30,8 @@ def broken(chance: Random, value: Any) -> bytes:
 
 def _odd_value(chance: Random, value: Any) -> bytes:
     """Something else in one place, which may be all of it."""
-    places = [(), *_places(value)]
-    text = json.dumps(_with_hole(value, chance.choice(places))).encode()
+    hole = with_hole(value, chance.choice([(), *places(value)]))
+    text = json.dumps(hole).encode()
     return text.replace(json.dumps(HOLE).encode(), chance.choice(ODD_VALUES))
 
 
@@ -39,9 +39,9 @@ def _missing(chance: Random, value: Any) -> bytes:
     """Some of it is not there."""
     copy = json.loads(json.dumps(value))
     for _ in range(chance.randint(1, 3)):
-        places = [place for place in _places(copy) if place]
-        if places:
-            holder, name = _holder(copy, chance.choice(places))
+        left = places(copy)
+        if left:
+            holder, name = _holder(copy, chance.choice(left))
             del holder[name]
     return json.dumps(copy).encode()
 
@@ -88,14 +88,14 @@ def _encoded(chance: Random, value: Any) -> bytes:
     return chance.choice(forms)
 
 
-def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The way to every value inside `value`."""
     if isinstance(value, dict):
         inside = list(value.items())
     else:
         inside = list(enumerate(value)) if isinstance(value, list) else []
     found = [here] if here else []
-    return found + [place for name, each in inside for place in _places(each, (*here, name))]
+    return found + [place for name, each in inside for place in places(each, (*here, name))]
 
 
 def _holder(value: Any, place: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -104,7 +104,8 @@ def _holder(value: Any, place: tuple[Any, ...]) -> tuple[Any, Any]:
     return value, place[-1]
 
 
-def _with_hole(value: Any, place: tuple[Any, ...]) -> Any:
+def with_hole(value: Any, place: tuple[Any, ...]) -> Any:
+    """`value` with HOLE at this place; the empty place is all of it."""
     if not place:
         return HOLE
     copy = json.loads(json.dumps(value))

@@ -105,7 +105,7 @@ class Site:
                 *connection.scalars(select(ReceivedEvent.payload)),
                 *connection.scalars(select(Suppression.address)),
             ]
-        return {marker for text in texts for marker in re.findall("[a-z]+-[0-9a-f]{16}", text)}
+        return {marker for text in texts for marker in re.findall("[a-z]{6,8}-[0-9a-f]{16}", text)}
 
     def html_to(self, recipient: str) -> str:
         """The HTML of the newest transactional email to an address, as it lies in the outbox."""
