@@ -1,13 +1,23 @@
-"""Stripe's events as bytes, and posting them signed."""
+"""Stripe's and the providers' events as bytes, and posting them signed."""
 
 import itertools
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
+from message import new_id
 from tests.hostile.site import SECRETS, Site
 from tests.hostile.stripe_headers import sign
 from tests.hostile.wire import Answer, Header
+from tests.provider_events import (
+    HEADERS,
+    body_of,
+    resend_event,
+    resend_headers,
+    sendgrid_event,
+    sequenzy_event,
+)
 
 WEBHOOK = "/api/webhooks/stripe"
 _numbers = itertools.count(1)
@@ -46,3 +56,39 @@ def post_event(site: Site, value: Any, *headers: Header) -> Answer:
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     kind: tuple[Header, ...] = headers or (("Content-Type", "application/json; charset=utf-8"),)
     return site.send("POST", WEBHOOK, [signature(body), *kind], body)
+
+
+def post_batch(site: Site, events: list[dict[str, Any]]) -> Answer:
+    """POST a list of events as SendGrid does."""
+    body = body_of(events)
+    return site.send("POST", "/api/webhooks/sendgrid", HEADERS["sendgrid"](body).items(), body)
+
+
+def sender(site: Site, provider: str, email_id: str) -> Callable[[], Answer]:
+    """A function that delivers one event about our email, again and again, signed anew.
+
+    Stripe's asks for a receipt. Sequenzy's says that the email's address wants no marketing,
+    because it does not know our id.
+    """
+    address = f"{email_id}@example.com"
+    if provider == "stripe":
+        paid = checkout(address)
+        return lambda: post_event(site, paid)
+    body = body_of(
+        {
+            "resend": resend_event("email.opened", email_id),
+            "sequenzy": sequenzy_event("subscriber.unsubscribed", None, recipient=address),
+            "sendgrid": [sendgrid_event("click", email_id, url="https://example.com/")],
+        }[provider]
+    )
+    message_id = f"msg_{new_id()}"
+
+    def deliver() -> Answer:
+        own = {"resend": lambda: resend_headers(body, message_id)}
+        headers = own.get(provider, lambda: HEADERS[provider](body))()
+        return site.send("POST", f"/api/webhooks/{provider}", headers.items(), body)
+
+    return deliver
+
+
+SENDERS = ("stripe", "resend", "sequenzy", "sendgrid")

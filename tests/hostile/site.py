@@ -86,6 +86,17 @@ class Site:
         """POST JSON with the API token."""
         return self.send("POST", path, [JSON, BEARER, *headers], json.dumps(value).encode())
 
+    def send_email(self, recipient: str) -> str:
+        """The id of an email to this address that the API took."""
+        answer = self.post_json("/api/send", {"email": recipient, "name": "Ann"})
+        email_id: str = json.loads(answer.body)["id"]
+        return email_id
+
+    def timeline(self, email_id: str) -> list[str]:
+        """The types of the lines of an email's timeline, as the API tells them."""
+        answer = self.send("GET", f"/api/emails/{email_id}", [BEARER])
+        return [each["type"] for each in json.loads(answer.body)["timeline"]]
+
     def answers(self) -> bool:
         """Whether it still serves pages."""
         return self.send("GET", "/login").status == 200

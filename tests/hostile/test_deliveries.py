@@ -1,24 +1,35 @@
 """Deliveries at once, answers that nobody hears, killed processes: each event has one effect."""
 
+import json
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from http.client import HTTPException
 from itertools import chain, repeat
-from typing import Any
+from random import Random
 
 from sqlalchemy import func, select
 
 from message import new_id
 from models import OutboxEmail, State
 from tests.hostile.conftest import StartSite
-from tests.hostile.events import WEBHOOK, checkout, post_event, signature
-from tests.hostile.site import JSON, OURS, Site
-from tests.hostile.wire import request, send_without_listening
+from tests.hostile.events import (
+    SENDERS,
+    WEBHOOK,
+    checkout,
+    post_batch,
+    post_event,
+    sender,
+    signature,
+)
+from tests.hostile.site import BEARER, JSON, OURS, Site
+from tests.hostile.wire import Answer, request, send_without_listening
 from tests.processes import PATIENCE, wait_until
+from tests.provider_events import HEADERS, body_of, sendgrid_event
 from tests.simulator.process import Simulator
 
 EVENTS, AT_ONCE = 200, 8
-KILL_AFTER = 20  # deliveries between two kills
+KILL_AFTER = 20  # deliveries before a kill, and emails they are about
 
 
 def customers(count: int) -> list[str]:
@@ -56,12 +67,12 @@ def test_a_sender_that_never_heard_the_answer_may_deliver_again(site: Site):
         assert post_event(site, body).status == 200
 
 
-def deliver_until_accepted(site: Site, event: dict[str, Any]) -> None:
-    """As Stripe does: again and again until there is a 200."""
+def deliver_until_accepted(deliver: Callable[[], Answer]) -> None:
+    """As all senders do: again and again until there is a 200."""
 
     def taken() -> bool:
         try:
-            return post_event(site, event).status == 200
+            return deliver().status == 200
         except (OSError, HTTPException):  # nobody there, or killed in the middle
             return False
 
@@ -72,12 +83,58 @@ def test_a_killed_process_neither_loses_nor_doubles_an_event(
     start_site: StartSite, database_url: str
 ):
     site = start_site(database_url)
-    people = customers(KILL_AFTER * 3)
-    with site.stores(events=len(people), outbox=len(people)), ThreadPoolExecutor(4) as pool:
-        sending = [pool.submit(deliver_until_accepted, site, checkout(person)) for person in people]
-        for number in (KILL_AFTER, KILL_AFTER * 2):
+    emails = [site.send_email("ann@example.com") for _ in range(KILL_AFTER)]
+    deliveries = [sender(site, name, email_id) for email_id in emails for name in SENDERS]
+    with (
+        site.stores(events=len(deliveries), outbox=len(emails)),
+        ThreadPoolExecutor(4) as pool,
+    ):
+        sending = [pool.submit(deliver_until_accepted, deliver) for deliver in deliveries]
+        for number in (KILL_AFTER, KILL_AFTER * 2, KILL_AFTER * 3):
             wait([sending[number]], timeout=PATIENCE)
             site.process.kill()
             site.start()
         for each in sending:
             each.result()
+    for email_id in emails:
+        assert {"opened": 1, "clicked": 1}.items() <= Counter(site.timeline(email_id)).items()
+
+
+def test_a_process_killed_after_the_commit_leaves_an_event_that_counts_once(
+    start_site: StartSite, database_url: str
+):
+    """The sender hears nothing, and delivers again what is stored already."""
+    site = start_site(database_url)
+    email_id = site.send_email("ann@example.com")
+    body = body_of([sendgrid_event("click", email_id), sendgrid_event("open", email_id)])
+    headers = [*OURS, JSON, *HEADERS["sendgrid"](body).items()]
+    with site.stores(events=2):
+        before = site.rows()
+        send_without_listening(site.port, request("POST", "/api/webhooks/sendgrid", headers, body))
+        wait_until(lambda: site.rows() != before, "the commit")
+        site.process.kill()
+        site.start()
+        assert site.send("POST", "/api/webhooks/sendgrid", headers[1:], body).status == 200
+    assert {"opened": 1, "clicked": 1}.items() <= Counter(site.timeline(email_id)).items()
+
+
+def test_a_batch_that_is_delivered_46_times_8_at_once_in_any_order_counts_once(site: Site):
+    """Parts of it, shuffled anew each time: nobody may wait for a lock of somebody who waits."""
+    emails = [site.send_email(f"{new_id()}@example.com") for _ in range(10)]
+    kinds = ("processed", "deferred", "delivered", "bounce", "spamreport")
+    batch = [sendgrid_event(kind, email_id) for kind in kinds for email_id in emails]
+    chance = Random(46)  # noqa: S311  the same batches in each run
+    batches = [batch, *(chance.sample(batch, chance.randint(5, 50)) for _ in range(45))]
+    with site.stores(events=len(batch)), ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda events: post_batch(site, events), batches))
+    assert Counter(answer.status for answer in answers) == {200: 46}
+    for email_id in emails:
+        counts = Counter(site.timeline(email_id))
+        words = ("queued", "deferred", "delivered", "bounced", "complained")
+        assert {word: counts[word] for word in words} == dict.fromkeys(words, 1)
+        answer = site.send("GET", f"/api/emails/{email_id}", [BEARER])
+        email = json.loads(answer.body)
+        assert (email["delivery_status"], email["marks"]) == (
+            "delivered",
+            ["bounced", "complained"],
+        )
