@@ -38,7 +38,7 @@ drill: setup-dev ## kill every part under load and count every email, half an ho
 faults: setup-dev ## stop, freeze and poison real processes, take broker, database and key away: ten minutes
 	$(BIN)/python -m pytest drill -n 0
 
-fuzz: setup-dev ## 10,000 true and forged webhook deliveries against the running app (SEED=7 to repeat a run)
+fuzz: setup-dev ## 10,000 true and forged deliveries to each webhook of the running app (SEED=7 to repeat a run)
 	$(BIN)/python -m tests.hostile.fuzz $(if $(SEED),--seed $(SEED))
 
 screenshots: setup-dev browser ## draw the pictures of docs/screenshots/ that show emails and the gallery
