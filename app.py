@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
+from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import background
@@ -33,6 +34,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     settings = config.load(config.read_environment() if overrides is None else overrides)
     log_setup.configure(settings["LOG_FORMAT"], settings["LOG_LEVEL"])
     app = Flask(__name__, root_path=str(ROOT), instance_path=str(ROOT / "instance"))
+    app.jinja_env.undefined = StrictUndefined  # a misspelt name is an error, not a gap in an email
     app.config.from_mapping(settings)
     if overrides is not None:
         app.config.from_mapping(_flask_settings(overrides))

@@ -119,10 +119,11 @@ def load(given: Mapping[str, Any]) -> dict[str, Any]:
     _check_together(values, debug, problems)
     if problems:
         mode = "development" if debug else "production"
+        example = ".env.example" if debug else ".env.example; in development: cp .env.example .env"
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise ConfigurationError(
             f"the settings cannot work in {mode}; correct them in the environment or in .env "
-            f"(see .env.example):\n{lines}"
+            f"(see {example}):\n{lines}"
         )
     return values | _flask_settings(values)
 

@@ -14,6 +14,7 @@ from outbox.transactions import changed_rows
 from webhook_inbox import Outcome
 
 BATCH = 500
+REPEATED_FOR = timedelta(days=30)  # docs.stripe.com/webhooks: resent by hand for so long
 DONE = (
     State.ACCEPTED, State.SUPPRESSED, State.EXPIRED, State.CANCELLED, State.FAILED,
 )  # fmt: skip
@@ -35,28 +36,36 @@ class Forgotten:
 
 
 def remove_bodies(session: Session, *, older_than: timedelta) -> int:
-    """Remove text and attachments of emails that are done with; how many there were."""
-    moment, count = utc_now(), 0
+    """Remove text and attachments of some emails that are done with; how many, 0 when none is left.
+
+    At most `BATCH` of them, so that nobody waits long for the database: commit, and call it again.
+    """
+    moment = utc_now()
     old = select(OutboxEmail).where(
         OutboxEmail.state.in_(DONE),
         OutboxEmail.created_at < moment - older_than,
         OutboxEmail.blanked_at.is_(None),
     )
-    while emails := session.scalars(old.limit(BATCH)).all():
-        for email in emails:
-            blank(email, moment)
-        session.flush()
-        session.expunge_all()  # bodies are large; thousands of them need not be held at once
-        count += len(emails)
-    return count
+    emails = session.scalars(
+        old.order_by(OutboxEmail.id).limit(BATCH).with_for_update(skip_locked=True)
+    ).all()
+    for email in emails:
+        blank(email, moment)
+    session.flush()
+    return len(emails)
 
 
 def remove_rows(session: Session, *, older_than: timedelta) -> int:
-    """Remove rows that are done with, and events received before then; how many rows."""
-    before = utc_now() - older_than
-    changed_rows(session, delete(ReceivedEvent).where(ReceivedEvent.received_at < before))
-    old = (OutboxRow.state.in_(DONE), OutboxRow.created_at < before)
-    return changed_rows(session, delete(OutboxRow).where(*old))
+    """Remove some rows that are done with; how many, 0 when none is left. In batches, as above."""
+    old = (OutboxRow.state.in_(DONE), OutboxRow.created_at < utc_now() - older_than)
+    some = select(OutboxRow.id).where(*old).order_by(OutboxRow.id).limit(BATCH)
+    return changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(some), *old))
+
+
+def remove_events(session: Session, *, older_than: timedelta) -> int:
+    """Remove received events; those of the last 30 days stay, because Stripe may repeat them."""
+    before = utc_now() - max(older_than, REPEATED_FOR)
+    return changed_rows(session, delete(ReceivedEvent).where(ReceivedEvent.received_at < before))
 
 
 def forget(session: Session, address: str) -> Forgotten:
@@ -82,7 +91,7 @@ def _rows_about(session: Session, address: str) -> list[OutboxRow]:
     """Those to somebody, and those that somebody wrote: contact notices carry a Reply-To."""
     mentioned = cast(OutboxRow.message, String).icontains(f'"{address}"', autoescape=True)
     found = select(OutboxRow).where(or_(OutboxRow.recipient == address, mentioned))
-    locked = session.scalars(found.with_for_update()).all()
+    locked = session.scalars(found.order_by(OutboxRow.id).with_for_update()).all()
     return [row for row in locked if row.recipient == address or address in _people(row.message)]
 
 
@@ -95,6 +104,7 @@ def _empty_events(session: Session, address: str, ids: list[str]) -> int:
     about = or_(
         ReceivedEvent.email_id.in_(ids),
         ReceivedEvent.payload.icontains(f'"{address}"', autoescape=True),
+        ReceivedEvent.payload.icontains(f"<{address}>", autoescape=True),
     )
     waiting = case(
         (ReceivedEvent.outcome == Outcome.WAITING, Outcome.IGNORED), else_=ReceivedEvent.outcome

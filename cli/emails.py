@@ -41,6 +41,8 @@ def send_test(to: str, name: str, sample: str | None, attach: tuple[Path, ...]) 
     click.echo(f"{row.id} is {row.state}{by}")
     if row.state in (State.QUEUED, State.SENDING):
         click.echo(f"{row.last_error or _waits_for(row)}; the running app delivers it later")
+    if row.state == State.SUPPRESSED:
+        raise click.ClickException(f"it is not sent: {row.last_error}")
     if row.state != State.ACCEPTED:
         raise click.ClickException(f"not accepted yet; see: flask email show {row.id}")
 

@@ -1,5 +1,6 @@
 """What is not kept: old bodies and rows, and everything about one person."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import click
@@ -21,10 +22,20 @@ def purge(bodies: int, rows: int) -> None:
     """
     if rows < bodies:
         raise click.UsageError("--rows must not be less than --bodies")
-    blanked = privacy.remove_bodies(db.session(), older_than=timedelta(days=bodies))
-    removed = privacy.remove_rows(db.session(), older_than=timedelta(days=rows))
+    blanked = _in_batches(privacy.remove_bodies, timedelta(days=bodies))
+    removed = _in_batches(privacy.remove_rows, timedelta(days=rows))
+    privacy.remove_events(db.session(), older_than=timedelta(days=rows))
     db.session.commit()
     click.echo(f"{blanked} bodies and {removed} emails removed")
+
+
+def _in_batches(remove: Callable[..., int], age: timedelta) -> int:
+    total = 0
+    while count := remove(db.session(), older_than=age):
+        db.session.commit()
+        db.session.expunge_all()  # bodies are large
+        total += count
+    return total
 
 
 @email_commands.command("forget")

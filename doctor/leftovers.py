@@ -7,12 +7,16 @@ from urllib.parse import urlsplit
 from config import LOOPBACK, SETTINGS
 from doctor.checks import Check, hint, ok, problem
 
+SHORTEST_KEY = 32  # characters
+
 
 def check_leftovers(settings: Mapping[str, Any]) -> list[Check]:
     """What must be the user's own as soon as emails leave the machine."""
     return [
         _check_app_url(settings),
         _check_postal_address(settings),
+        _check_app_name(settings),
+        _check_secret_key(settings),
         _check_api_token(settings),
     ]
 
@@ -51,6 +55,24 @@ def _check_postal_address(settings: Mapping[str, Any]) -> Check:
             "set POSTAL_ADDRESS to the address of whoever sends; marketing must show a true one",
         )
     return ok("postal-address")
+
+
+def _check_app_name(settings: Mapping[str, Any]) -> Check:
+    [sample] = [setting.default for setting in SETTINGS if setting.name == "APP_NAME"]
+    if settings["APP_NAME"] == sample and sends(settings):
+        return hint("app-name", f"emails speak as {sample!r}", "set APP_NAME to the product's name")
+    return ok("app-name")
+
+
+def _check_secret_key(settings: Mapping[str, Any]) -> Check:
+    if len(settings["SECRET_KEY"]) < SHORTEST_KEY and sends(settings):
+        return hint(
+            "secret-key",
+            f"SECRET_KEY has fewer than {SHORTEST_KEY} characters; sessions, reset links and "
+            "unsubscribe links hang on it",
+            "make one: python -c 'import secrets; print(secrets.token_hex(32))'",
+        )
+    return ok("secret-key")
 
 
 def _check_api_token(settings: Mapping[str, Any]) -> Check:

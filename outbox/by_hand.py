@@ -16,7 +16,8 @@ def retry(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
 
     Also False once its body is gone: there is nothing left to send.
     """
-    row = session.get(OutboxRow, row_id)
+    # Locked: a purge may be removing the body this moment.
+    row = session.get(OutboxRow, row_id, with_for_update=True, populate_existing=True)
     if row is None or row.blanked_at:
         return False
     moved = move(

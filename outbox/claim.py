@@ -74,7 +74,7 @@ def claim(
         rows = _lease(session, and_(due, OutboxRow.task == "email"), limit, moment)
         room = limit - len(rows)
         room = room if changes is None else min(room, changes)
-        if room > 0:
+        if room > 0 and callable_now.usable:  # a change is no probe
             rows += _lease(session, and_(due, OutboxRow.task == "subscriber"), room, moment)
         stopped = suppressed(session, addresses_of_all(row.message for row in rows))
         live = [row for row in rows if not _settled(session, row, moment, stopped)]

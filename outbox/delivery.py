@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from attrs import evolve
 from flask import current_app
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
@@ -183,13 +184,15 @@ def _record(
 ) -> None:
     with transaction() as session:
         moment = now(session)
-        # A change that is refused says nothing about sending.
-        if claimed.task == "email" or isinstance(answer, Receipt | RateLimited):
+        # How a change fares says nothing about sending, but its rate limit is the same one.
+        if claimed.task == "email" or isinstance(answer, RateLimited):
             record(session, provider, answer, moment)
         outcome = outcome_of(
             answer, attempts=claimed.attempts + 1, provider=provider,
             chain=email_service.chain, bound=claimed.bound, repeatable=claimed.task != "email",
         )  # fmt: skip
+        if isinstance(answer, OutcomeUnknown) and _was_reported(session, claimed.id):
+            outcome = evolve(outcome, state=State.ACCEPTED, bound=False, error=None)
         values = outcome.values(moment)
         held = move(
             session, claimed.id, State.SENDING, outcome.state, token=claimed.token, **values
@@ -213,6 +216,12 @@ def _record(
             claimed.id,
             outcome.state,
         )
+
+
+def _was_reported(session: Session, row_id: str) -> bool:
+    """Whether an event came during the call: then the provider has the email, whatever we heard."""
+    reported = select(OutboxRow.delivery_status).where(OutboxRow.id == row_id).with_for_update()
+    return session.scalar(reported) is not None
 
 
 def _end_attempt(

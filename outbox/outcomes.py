@@ -83,7 +83,9 @@ def outcome_of(
             provider=provider,
             status=answer.status,
             message_id=answer.message_id,
-            error=None if answer.message_id else f"{provider} accepted it without giving an id",
+            error=None
+            if answer.message_id or repeatable  # a change of a subscriber has none
+            else f"{provider} accepted it without giving an id",
         )
     if not isinstance(answer, EmailSendError):
         answer = EmailSendError(f"{type(answer).__name__}: {answer}", provider=provider)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from extensions import email as email_service
 from models import OPEN_OUTCOMES, WORKER_LOST, Attempt, OutboxRow, State
+from outbox.blanking import blank_accepted
 from outbox.breaker import availability
 from outbox.claim import may_go_out_through
 from outbox.notes import note
@@ -91,6 +92,9 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
     )
     states = returned(session, statement, OutboxRow.id, OutboxRow.state)
     _tell_of_lost_workers(session, states, moment)
+    for row_id, state in states:
+        if state == State.ACCEPTED:
+            blank_accepted(session, row_id, moment)
     return len(states)
 
 

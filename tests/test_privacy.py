@@ -14,6 +14,7 @@ import privacy
 import subscribers
 import suppression
 import tracking
+from errors import OutcomeUnknown
 from events import BounceClass, EventType, TrackingEvent
 from extensions import db
 from models import (
@@ -92,6 +93,7 @@ def test_old_rows_go_with_their_attempts_and_events(app: Flask, monkeypatch: pyt
                     setattr(each, column, utc_now() - 91 * DAY)
     with transaction() as session:
         assert privacy.remove_rows(session, older_than=90 * DAY) == 1
+        privacy.remove_events(session, older_than=DAY)  # 30 days at least, whatever is asked
     assert (count(OutboxRow), count(Attempt), count(EmailEvent), count(ReceivedEvent)) == (
         1, 0, 1, 0,
     )  # fmt: skip
@@ -220,3 +222,19 @@ def test_in_development_nothing_is_blanked_so_that_the_link_can_be_clicked(
     outbox.deliver_claimed(outbox.claim(5))
     assert row(email_id).state == State.ACCEPTED
     assert row(email_id).message["html"] == message().html
+
+
+def test_an_event_during_the_call_answers_what_the_call_did_not(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    email_id = queue(sensitive=True)
+    [claimed] = outbox.claim(1)
+    delivered = TrackingEvent(
+        provider="resend", event_id="e", type=EventType.DELIVERED, at=utc_now(), email_id=email_id,
+    )  # fmt: skip
+    with transaction() as session:
+        tracking.apply(session, delivered)
+    answer(monkeypatch, OutcomeUnknown("sendgrid did not answer", provider="sendgrid"))
+    outbox.deliver_claimed([claimed])
+    assert (row(email_id).state, row(email_id).bound) == (State.ACCEPTED, False)
+    assert row(email_id).accepted_at

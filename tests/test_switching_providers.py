@@ -4,12 +4,12 @@ import pytest
 
 import outbox
 from extensions import db
-from providers import HTTP_PROVIDERS
+from simulator.application import DIALECTS
 from tests.conftest import MakeApp
 from tests.simulator.process import Simulator
 
 
-@pytest.mark.parametrize("name", HTTP_PROVIDERS)
+@pytest.mark.parametrize("name", [each.name for each in DIALECTS])
 def test_the_same_sign_up_reaches_each_provider(make_app: MakeApp, simulator: Simulator, name: str):
     path = "/api/v1" if name == "sequenzy" else ""
     app = make_app(

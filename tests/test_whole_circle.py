@@ -17,7 +17,7 @@ from app import create_app
 from background import send_in_background
 from extensions import db
 from message import EmailMessage
-from providers import HTTP_PROVIDERS
+from simulator.application import DIALECTS
 from simulator.webhook_secrets import Secrets
 from testing import TEST_SETTINGS
 from tests.processes import Process, free_port, wait_until
@@ -62,7 +62,7 @@ class Circle:
         return self.show(email_id)
 
 
-@pytest.fixture(scope="module", params=HTTP_PROVIDERS)
+@pytest.fixture(scope="module", params=[each.name for each in DIALECTS])
 def circle(
     request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Circle]:

@@ -20,9 +20,9 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def strict_app():
-    """Strict: an undefined name in a template is an error."""
+    """An undefined name in a template is an error, as everywhere."""
     app = create_app(TEST_SETTINGS | SETTINGS)
-    app.jinja_env.undefined = StrictUndefined
+    assert app.jinja_env.undefined is StrictUndefined
     return app
 
 

@@ -274,19 +274,6 @@ def test_emails_go_first_and_changes_leave_them_room(app: Flask):
     assert last.id in changes
 
 
-def test_a_change_that_is_made_shows_that_the_provider_is_back(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-):
-    subscribe()
-    with transaction() as session:
-        past = utc_now() - timedelta(minutes=1)
-        session.add(ProviderState(name="resend", failures=5, open_until=past))
-    with answering(monkeypatch, None):
-        deliver_all()
-    with transaction() as session:
-        assert outbox.provider_states(session, ["resend"], utc_now()) == {"resend": "ok"}
-
-
 def test_a_change_that_waits_for_its_provider_does_not_make_the_app_unready(app: Flask):
     row_id = subscribe()
     with transaction() as session:

@@ -22,7 +22,7 @@ def row(name: str, limits: Capabilities) -> str:
         f"`{name.upper()}_API_KEY`",
         f"{limits.max_recipients}",
         f"{limits.max_reply_to}",
-        f"{limits.max_attachments or 'any number'}",
+        "any number" if limits.max_attachments is None else f"{limits.max_attachments}",
         f"{limits.max_bytes // MEGABYTE} MB",
         window if hours else "none",
         ", ".join(limits.left_out) or "nothing",
