@@ -17,9 +17,11 @@ import config
 import log_setup
 import models  # noqa: F401  the tables, for migrations
 import security
+import tracking
 from errors import ConfigurationError
 from extensions import csrf, db, email, limiter, migrate, prepare_sqlite
-from unsubscribe_links import unsubscribe_url
+from outbox import running
+from outbox.housekeeping import register_step
 
 ROOT = Path(__file__).parent
 
@@ -41,11 +43,13 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     _trust_proxies(app)
     _bind_extensions(app)
     security.init_app(app)
+    running.init_app(app)
+    register_step(app, tracking.join_waiting)
     background.init_app(app)
     app.context_processor(_brand)
     blueprints.init_app(app)
     app.cli.add_command(cli.email_commands)
-    background.start_if_serving(app)
+    running.start_if_serving(app)
     return app
 
 
@@ -84,7 +88,7 @@ def _brand() -> dict[str, Any]:
             "contact_email": settings["CONTACT_EMAIL"].email,
             "billing_url": settings["BILLING_URL"],
         },
-        "unsubscribe_url": unsubscribe_url,
+        "unsubscribe_url": email.unsubscribe_links.url,
     }
 
 

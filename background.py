@@ -1,11 +1,10 @@
-"""`send_in_background`, and how the outbox is delivered: threads, Celery, or at once.
+"""What views call to send: one row in the outbox, in their own transaction.
 
-The row in the outbox is the promise. Whatever wakes delivery here may be lost without loss.
+The row is the promise; delivery is woken after the commit.
 """
 
 import logging
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -14,13 +13,11 @@ from blinker import Namespace
 from flask import Flask, current_app, has_request_context, request
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
-from werkzeug.serving import is_running_from_reloader
 
 import outbox
-from dispatcher import Dispatcher
 from extensions import db
 from message import EmailMessage
-from models import OutboxChange, OutboxEmail, OutboxRow
+from outbox import OutboxChange, OutboxEmail, OutboxRow
 from subscriber_changes import SubscriberChange
 
 logger = logging.getLogger(__name__)
@@ -109,7 +106,7 @@ def _wake_after_commit(session: Session) -> None:
     if pending:
         messages = [each.message for each in pending if each.message]
         emails_queued.send(current_app, messages=messages)
-        wake([each.id for each in pending])
+        outbox.running.wake([each.id for each in pending])
 
 
 @event.listens_for(db.session, "after_soft_rollback")
@@ -125,101 +122,10 @@ def uncommitted_ids() -> list[str]:
     return [each.id for each in db.session().info.get("emails", [])]
 
 
-def wake(ids: list[str]) -> None:
-    """Tell whoever delivers that these rows are due. Best effort, and it never raises."""
-    mode: str = current_app.config["EMAIL_DELIVERY"]
-    try:
-        _WAKE[mode](ids)
-    except Exception:
-        logger.exception("wake_failed mode=%s emails=%d: the sweeper delivers them", mode, len(ids))
-
-
-def _deliver_now(ids: list[str]) -> None:
-    for email_id in ids:
-        outbox.deliver(email_id)
-
-
-def _wake_dispatcher(_ids: list[str]) -> None:
-    dispatcher: Dispatcher | None = current_app.extensions.get("dispatcher")
-    if dispatcher:
-        dispatcher.wake()
-
-
-def _publish(ids: list[str]) -> None:
-    current_app.extensions["wake_publisher"].publish(ids)
-
-
-_WAKE: dict[str, Callable[[list[str]], None]] = {
-    "sync": _deliver_now,
-    "thread": _wake_dispatcher,
-    "celery": _publish,
-}
-
-
 def init_app(app: Flask) -> None:
-    """Prepare the delivery that EMAIL_DELIVERY names; `start_delivery` starts it."""
-    if app.config["EMAIL_DELIVERY"] == "celery":
-        # Only here: Celery costs 0.4 s to import, and the other modes do not need it.
-        from celery_app import WakePublisher, make_celery
-
-        celery = make_celery(app)
-        app.extensions["celery"] = celery
-        app.extensions["wake_publisher"] = WakePublisher(celery)
-    app.before_request(_start_with_first_request)
+    """Watch for views and commands that forget to commit what they queued."""
     app.after_request(_refuse_uncommitted)
     app.teardown_appcontext(_refuse_uncommitted_outside_requests)
-
-
-def start_delivery(
-    app: Flask, *, worker: bool = False, goes_on: Callable[[], bool] = lambda: True
-) -> None:
-    """Start this process's dispatcher, once. Web processes leave it to the workers under Celery.
-
-    In `sync` mode and in Celery workers it only looks after what is overdue. `goes_on` is asked
-    whether the process is still meant to take on work.
-    """
-    mode: str = app.config["EMAIL_DELIVERY"]
-    running: Dispatcher | None = app.extensions.get("dispatcher")
-    if (running and running.pid == os.getpid()) or (mode == "celery" and not worker):
-        return
-    overdue = 0.0 if mode == "thread" else app.config["EMAIL_SWEEP"]
-    dispatcher = app.extensions["dispatcher"] = Dispatcher(app, overdue=overdue, goes_on=goes_on)
-    dispatcher.start()
-
-
-def stop_claiming(app: Flask) -> None:
-    """The process was asked to stop: take nothing new."""
-    dispatcher: Dispatcher | None = app.extensions.get("dispatcher")
-    if dispatcher:
-        dispatcher.stop_claiming()
-
-
-def stop_delivery(app: Flask) -> None:
-    """Finish what is in flight in this process and stop; call it before the process ends."""
-    dispatcher: Dispatcher | None = app.extensions.pop("dispatcher", None)
-    if dispatcher and dispatcher.pid == os.getpid():
-        dispatcher.stop()
-
-
-def _start_with_first_request() -> None:
-    if not current_app.testing:
-        start_delivery(current_app._get_current_object())  # type: ignore[attr-defined]  # a proxy
-
-
-def start_if_serving(app: Flask) -> None:
-    """Start delivery at once under `flask run`, without waiting for traffic."""
-    if _serves_with_flask_run(app):
-        start_delivery(app)
-
-
-def _serves_with_flask_run(app: Flask) -> bool:
-    """Whether this is the process of `flask run` that serves, and not the reloader's parent."""
-    context = click.get_current_context(silent=True)
-    if context is None or context.info_name != "run":
-        return False
-    reload = context.params.get("reload")
-    reloads = app.debug if reload is None else reload
-    return is_running_from_reloader() or not reloads
 
 
 def _refuse_uncommitted(response: Any) -> Any:

@@ -11,11 +11,10 @@ from flask import Flask, current_app
 
 from errors import ConfigurationError, EmailSendError, InvalidMessage, OutcomeUnknown
 from log_setup import email_line
-from message import Address, EmailMessage
+from message import Address, EmailMessage, UnsubscribeLinks
 from providers import make_provider
 from providers.base import Provider, Receipt, WireRequest
 from subscriber_changes import SubscriberChange
-from unsubscribe_links import list_unsubscribe_headers
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +24,7 @@ class _Wiring:
     providers: dict[str, Provider]
     chain: tuple[str, ...]
     from_email: Address
+    links: UnsubscribeLinks
 
 
 class EmailService:
@@ -40,12 +40,18 @@ class EmailService:
             providers={name: make_provider(name, app.config) for name in chain},
             chain=chain,
             from_email=app.config["FROM_EMAIL"],
+            links=UnsubscribeLinks(app.config["APP_URL"], app.config["SECRET_KEY"]),
         )
 
     @property
     def chain(self) -> tuple[str, ...]:
         """Names of the providers, the first choice first."""
         return self._wiring().chain
+
+    @property
+    def unsubscribe_links(self) -> UnsubscribeLinks:
+        """The links that stop marketing to one address."""
+        return self._wiring().links
 
     def provider(self, name: str) -> Provider:
         """The provider `name`. Raises `ConfigurationError` if EMAIL_PROVIDER does not name it."""
@@ -57,14 +63,14 @@ class EmailService:
             ) from None
 
     def complete(self, message: EmailMessage) -> EmailMessage:
-        """The message with all it needs to be sent: a sender, and marketing with a way out of it.
+        """The message with all it needs to be sent: a sender, and marketing with its headers.
 
         Raises `InvalidMessage` for marketing to several at once: each needs a link of their own.
         """
         if message.from_email is None:
             message = attrs.evolve(message, from_email=self._wiring().from_email)
         if message.category == "marketing":
-            return _with_a_way_out(message)
+            return self._with_unsubscribe_headers(message)
         return message
 
     def build(self, name: str, message: EmailMessage, key: str) -> WireRequest:
@@ -122,15 +128,14 @@ class EmailService:
         email_line(logger, logging.INFO, "accepted", email_id=key, to=to, **facts)
         return receipt
 
+    def _with_unsubscribe_headers(self, message: EmailMessage) -> EmailMessage:
+        if len(message.recipients) > 1:
+            raise InvalidMessage("marketing goes to one address at a time", field="to")
+        if "list-unsubscribe" in {name.lower() for name in message.headers}:
+            return message
+        headers = self.unsubscribe_links.headers(message.to[0].email)
+        return attrs.evolve(message, headers={**message.headers, **headers})
+
     def _wiring(self) -> _Wiring:
         wiring: _Wiring = current_app.extensions["email"]
         return wiring
-
-
-def _with_a_way_out(message: EmailMessage) -> EmailMessage:
-    if len(message.recipients) > 1:
-        raise InvalidMessage("marketing goes to one address at a time", field="to")
-    if "list-unsubscribe" in {name.lower() for name in message.headers}:
-        return message
-    headers = list_unsubscribe_headers(message.to[0].email)
-    return attrs.evolve(message, headers={**message.headers, **headers})

@@ -29,9 +29,11 @@ class EmailSendError(Exception):
     succeed later, `retry_after` in how many seconds (None: choose yourself). `failover_safe` says
     whether another provider may be tried without risking a second copy; `trips_breaker` whether
     the fault is the provider's and not the message's. `costs_attempt` says whether the outbox
-    counts the try, `pauses_provider` whether no call can succeed for a while.
+    counts the try, `pauses_provider` whether no call can succeed for a while. `code` is the word
+    for this kind of error in rows, timelines and log lines.
     """
 
+    code: ClassVar[str] = "failed"
     retryable: bool = False
     failover_safe: bool = False
     trips_breaker: bool = False
@@ -61,6 +63,8 @@ class EmailSendError(Exception):
 class InvalidMessage(EmailSendError):
     """The message is refused and would be refused again. `field` names what is wrong, if known."""
 
+    code = "invalid_message"
+
     def __init__(
         self,
         message: str,
@@ -80,12 +84,14 @@ class IntentConflict(InvalidMessage):
 class UnsupportedFeature(EmailSendError):
     """The provider lacks something that would change the email; raised before any call."""
 
+    code = "unsupported_feature"
     failover_safe = True
 
 
 class AuthenticationFailed(EmailSendError):
     """The provider refuses us, not the message: key, scope, sender identity or base URL."""
 
+    code = "authentication_failed"
     failover_safe = True
     trips_breaker = True
     costs_attempt = False
@@ -95,6 +101,7 @@ class AuthenticationFailed(EmailSendError):
 class QuotaExceeded(EmailSendError):
     """The account's daily or monthly allowance is spent; the next window may succeed."""
 
+    code = "quota_exceeded"
     retryable = True
     failover_safe = True
     trips_breaker = True
@@ -105,6 +112,7 @@ class QuotaExceeded(EmailSendError):
 class RateLimited(EmailSendError):
     """Too many requests for now. Moving on to another provider pays only if the wait is long."""
 
+    code = "rate_limited"
     retryable = True
     costs_attempt = False
 
@@ -112,6 +120,7 @@ class RateLimited(EmailSendError):
 class ProviderUnavailable(EmailSendError):
     """The provider was not reached, or clearly said that it did not accept the email."""
 
+    code = "provider_unavailable"
     retryable = True
     failover_safe = True
     trips_breaker = True
@@ -123,4 +132,5 @@ class OutcomeUnknown(EmailSendError):
     `retryable` is true where the provider honours an idempotency key.
     """
 
+    code = "outcome_unknown"
     trips_breaker = True

@@ -8,10 +8,10 @@ from typing import Any
 # A copied development .env must not open the inbox to the world.
 os.environ.setdefault("FLASK_DEBUG", "0")
 
-import background
 import log_setup
 from config import load, read_environment
 from errors import ConfigurationError
+from outbox import running
 
 try:
     settings = load(read_environment())
@@ -53,10 +53,10 @@ logconfig_dict = {
 def post_worker_init(worker: Any) -> None:
     """Start delivery in the worker, after the fork and before any traffic."""
     # gunicorn clears `alive` at TERM, long before `worker_exit`: from then on nothing is claimed.
-    background.start_delivery(worker.wsgi, goes_on=lambda: worker.alive)
+    running.start(worker.wsgi, goes_on=lambda: worker.alive)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
     """Finish the emails in flight."""
     if worker.wsgi is not None:
-        background.stop_delivery(worker.wsgi)
+        running.stop(worker.wsgi)

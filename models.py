@@ -1,11 +1,9 @@
-"""The tables. Times are UTC, ids are UUIDv7 as text. States change only through `outbox.states`."""
+"""The tables of the product: the users, and yours. Those of the engine live in their own rooms."""
 
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
 from extensions import Base
 from message import new_id
@@ -20,19 +18,6 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class State(StrEnum):
-    """Where an email stands with us. What the provider reports later is kept beside it."""
-
-    QUEUED = "queued"  # also: waiting for `send_at` or for the next attempt
-    SENDING = "sending"
-    ACCEPTED = "accepted"
-    UNKNOWN = "unknown"
-    SUPPRESSED = "suppressed"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-
-
 class User(Base):
     """Somebody with an account. Without a password the account opens through the reset link."""
 
@@ -42,137 +27,6 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(320), unique=True)
     name: Mapped[str] = mapped_column(String(100))
     password_hash: Mapped[str | None] = mapped_column(String(255))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-
-
-class OutboxRow(Base):
-    """One accepted piece of work for a provider, frozen, and all that is known of its delivery."""
-
-    __tablename__ = "outbox"
-    __table_args__ = (
-        Index("ix_outbox_state_task_due_at", "state", "task", "due_at"),
-        Index("ix_outbox_limit_key_created_at", "limit_key", "created_at"),
-    )
-    __mapper_args__ = {"polymorphic_on": "task", "polymorphic_abstract": True}  # noqa: RUF012  SQLAlchemy's own attribute
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    task: Mapped[str] = mapped_column(String(16), default="email", server_default="email")
-    kind: Mapped[str] = mapped_column(String(64), index=True)
-    origin: Mapped[str | None] = mapped_column(String(100))  # the view or command that asked for it
-    category: Mapped[str] = mapped_column(String(16))
-    recipient: Mapped[str] = mapped_column(String(320), index=True)
-    subject: Mapped[str] = mapped_column(Text)
-    message: Mapped[dict[str, Any]] = mapped_column(JSON)
-    intent_key: Mapped[str | None] = mapped_column(String(255), unique=True)
-    intent_hash: Mapped[str | None] = mapped_column(String(64))
-    limit_key: Mapped[str | None] = mapped_column(String(400))
-    if_unknown: Mapped[str] = mapped_column(String(16))
-    sensitive: Mapped[bool] = mapped_column(Boolean)
-
-    state: Mapped[str] = mapped_column(String(16), default=State.QUEUED)
-    due_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(index=True)
-    accepted_at: Mapped[datetime | None]
-    unknown_since: Mapped[datetime | None]
-
-    lease_token: Mapped[str | None] = mapped_column(String(36))
-    lease_until: Mapped[datetime | None]
-    calling_since: Mapped[datetime | None]  # set while a provider call is in flight
-    attempts: Mapped[int] = mapped_column(default=0)
-    suspect: Mapped[bool] = mapped_column(default=False)  # a worker died with it in flight
-    crashes: Mapped[int] = mapped_column(default=0)  # deaths while it was alone in flight
-    provider: Mapped[str | None] = mapped_column(String(32))
-    bound: Mapped[bool] = mapped_column(default=False)  # a call may have been accepted there
-    provider_message_id: Mapped[str | None] = mapped_column(String(255), index=True)
-    last_error: Mapped[str | None] = mapped_column(Text)
-    blanked_at: Mapped[datetime | None]  # since then the body is gone
-
-    delivery_status: Mapped[str | None] = mapped_column(String(16))
-    marks: Mapped[list[str]] = mapped_column(JSON, default=list)
-
-    tries: Mapped[list["Attempt"]] = relationship(order_by="Attempt.id", viewonly=True)
-    events: Mapped[list["EmailEvent"]] = relationship(order_by="EmailEvent.at", viewonly=True)
-
-
-class OutboxEmail(OutboxRow):
-    """One accepted email."""
-
-    __mapper_args__ = {"polymorphic_identity": "email"}  # noqa: RUF012  SQLAlchemy's own attribute
-
-
-class OutboxChange(OutboxRow):
-    """One change of a subscriber; `message` holds the frozen `SubscriberChange`."""
-
-    __mapper_args__ = {"polymorphic_identity": "subscriber"}  # noqa: RUF012  SQLAlchemy's own attribute
-
-
-class Attempt(Base):
-    """One call to one provider. `wire_hash` is the SHA-256 of the bytes that were posted."""
-
-    __tablename__ = "attempts"
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    email_id: Mapped[str] = mapped_column(ForeignKey("outbox.id", ondelete="CASCADE"), index=True)
-    provider: Mapped[str] = mapped_column(String(32))
-    wire_hash: Mapped[str] = mapped_column(String(64))
-    started_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(32))
-    http_status: Mapped[int | None]
-    provider_message_id: Mapped[str | None] = mapped_column(String(255))
-    error: Mapped[str | None] = mapped_column(Text)
-    decision: Mapped[str | None] = mapped_column(Text)  # what was done about it
-
-
-WORKER_LOST = "worker_lost"
-OPEN_OUTCOMES = ("OutcomeUnknown", WORKER_LOST)
-"""Attempts of which nobody knows whether the provider accepted them."""
-
-
-class EmailEvent(Base):
-    """One line of an email's timeline that is no attempt: what a provider reported, what we or a
-    person decided. `recipient` and `bounce` are known of some provider events only."""
-
-    __tablename__ = "email_events"
-    __table_args__ = (Index("ix_email_events_recipient_at", "recipient", "at"),)
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    email_id: Mapped[str] = mapped_column(ForeignKey("outbox.id", ondelete="CASCADE"), index=True)
-    at: Mapped[datetime] = mapped_column(default=utc_now)
-    type: Mapped[str] = mapped_column(String(32))
-    detail: Mapped[str] = mapped_column(Text, default="")
-    recipient: Mapped[str | None] = mapped_column(String(320))
-    bounce: Mapped[str | None] = mapped_column(String(16))
-
-
-class ProviderState(Base):
-    """What every process knows about a provider; no row means that all is well."""
-
-    __tablename__ = "provider_states"
-
-    name: Mapped[str] = mapped_column(String(32), primary_key=True)
-    failures: Mapped[int] = mapped_column(default=0)  # provider faults in a row
-    open_until: Mapped[datetime | None]  # no calls until then; afterwards one probe at a time
-    probe_until: Mapped[datetime | None]  # somebody is probing
-    rate_until: Mapped[datetime | None]  # it asked everybody to wait
-    reason: Mapped[str | None] = mapped_column(Text)
-
-
-class Suppression(Base):
-    """An address that must not be written to: at all, or with marketing.
-
-    Of somebody who was forgotten `address` holds a keyed hash (`suppression.hashed`).
-    """
-
-    __tablename__ = "suppressions"
-    __table_args__ = (UniqueConstraint("address", "scope"),)
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    address: Mapped[str] = mapped_column(String(320))
-    scope: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str] = mapped_column(Text)
-    source: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

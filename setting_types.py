@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from attrs import frozen
 from limits import parse_many
 
-from address import Address
 from errors import EmailSendError
+from message import Address
 from providers import HTTP_PROVIDERS
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

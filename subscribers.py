@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from background import change_in_background
 from errors import UnsupportedFeature
-from models import OutboxChange
+from outbox import OutboxChange
 from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
 
 if_supported = suppress(UnsupportedFeature)

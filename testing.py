@@ -15,6 +15,7 @@ import background
 from email_service import EmailService
 from extensions import email
 from message import EmailMessage
+from outbox import running
 from providers.base import Receipt, WireRequest
 
 TEST_SETTINGS: dict[str, Any] = {
@@ -51,7 +52,7 @@ def outbox_emails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EmailMessage
     def post(_self: EmailService, name: str, _request: WireRequest) -> Receipt:
         return Receipt(provider=name, message_id="test", status=200)
 
-    monkeypatch.setattr(background, "wake", lambda _ids: None)
+    monkeypatch.setattr(running, "wake", lambda _ids: None)
     monkeypatch.setattr(EmailService, "send", send)
     monkeypatch.setattr(EmailService, "post", post)  # for a test that calls `outbox.deliver`
     with background.emails_queued.connected_to(queued):

@@ -11,13 +11,14 @@ import outbox
 from events import BounceClass, EventType, TrackingEvent
 from extensions import DATABASE_ERRORS
 from log_setup import mask
-from models import EmailEvent, OutboxEmail, ReceivedEvent, State, utc_now
-from outbox import Reported, ReportedEmails
+from models import ReceivedEvent, utc_now
+from outbox import EmailEvent, OutboxEmail, State
+from outbox.reported import Reported, ReportedEmails, lock_reported
 from outbox.states import move
+from outbox.suppression import Scope, suppress
 from outbox.transactions import transaction
 from providers import HTTP_PROVIDERS
 from providers.webhook import Item
-from suppression import Scope, suppress
 from webhook_inbox import Outcome
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ def apply(session: Session, event: TrackingEvent, emails: ReportedEmails | None 
     Whatever the event says, the provider has the email: an `unknown` one becomes `accepted`.
     Unsubscribing needs no email: it is the address's wish.
     """
-    emails = emails or outbox.lock_reported(session, event.provider, [event])
+    emails = emails or lock_reported(session, event.provider, [event])
     reported = emails.of(event)
     if reported is not None:
         _record(session, reported, event)
@@ -115,11 +116,11 @@ def _record(session: Session, reported: Reported, event: TrackingEvent) -> None:
     if email.state == State.UNKNOWN:
         message_id = event.provider_message_id or email.provider_message_id
         move(
-            session, email.id, State.UNKNOWN, State.ACCEPTED, accepted_at=event.at, bound=False,
+            session, email.id, State.UNKNOWN, State.ACCEPTED, accepted_at=event.at, pinned=False,
             provider=event.provider, provider_message_id=message_id, last_error=None,
         )  # fmt: skip
         session.refresh(email)
-        outbox.blank_accepted(session, email.id, utc_now())
+        outbox.retention.redact_accepted(session, email.id, utc_now())
     # Any event proves that the provider has the email, which is what `queued` means there.
     reached = event.type if event.type in RANK else EventType.QUEUED
     email.delivery_status = _further(email.delivery_status, reached)
@@ -156,9 +157,13 @@ def _suppress(session: Session, reported: Reported | None, event: TrackingEvent)
     source = f"{event.provider} event {event.event_id}"[:255]
     new = suppress(session, address, scope, reason=reason, source=source)
     if new and email is not None:
-        outbox.note(session, email.id, "address_suppressed", f"{mask(address)} {scope}: {reason}")
+        outbox.timeline.add_event(
+            session, email.id, "address_suppressed", f"{mask(address)} {scope}: {reason}"
+        )
     if event.type is EventType.UNSUBSCRIBED:
-        outbox.cancel_marketing(session, address, by=f"because {mask(address)} unsubscribed")
+        outbox.actions.cancel_marketing(
+            session, address, by=f"because {mask(address)} unsubscribed"
+        )
 
 
 def _address(reported: Reported | None, event: TrackingEvent) -> str | None:

@@ -53,7 +53,7 @@ def send_welcome() -> ResponseReturnValue:
 @blueprint.get("/emails/<uuid:email_id>")
 def show(email_id: UUID) -> ResponseReturnValue:
     """What became of one email."""
-    email = outbox.find(db.session(), str(email_id))
+    email = db.session.get(outbox.OutboxEmail, str(email_id))
     if email is None:
         abort(404, "there is no email with this id")
     return jsonify(
@@ -63,11 +63,11 @@ def show(email_id: UUID) -> ResponseReturnValue:
         provider=email.provider,
         marks=email.marks,
         provider_message_id=email.provider_message_id,
-        timeline=[_moment(moment) for moment in outbox.timeline(email)],
+        timeline=[_moment(moment) for moment in outbox.timeline.moments(email)],
     )
 
 
-def _moment(moment: outbox.Moment) -> dict[str, str]:
+def _moment(moment: outbox.timeline.Moment) -> dict[str, str]:
     fields = {"at": iso(moment.at), "type": moment.type, "detail": moment.detail}
     return {name: value for name, value in fields.items() if value}
 

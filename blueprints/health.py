@@ -9,10 +9,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import outbox
-import readiness
 from extensions import db, email, limiter
 from models import utc_now
-from readiness import Trouble
+from outbox import readiness
+from outbox.readiness import Problem
 
 blueprint = Blueprint("health", __name__)
 limiter.exempt(blueprint)
@@ -30,11 +30,12 @@ def readyz() -> ResponseReturnValue:
 
     A paused provider alone is no reason for 503: emails are accepted and wait for it.
     """
-    parts = {"database": _in_words(readiness.database_trouble())}
+    parts = {"database": _in_words(readiness.database_problem())}
     providers: dict[str, str] = {}
     if parts["database"] == "ok":
-        parts["outbox"] = _in_words(readiness.queue_trouble())
-        providers = outbox.provider_states(db.session(), email.chain, utc_now())
+        parts["outbox"] = _in_words(readiness.queue_problem())
+        statuses = outbox.breaker.call_statuses(db.session(), email.chain, utc_now())
+        providers = {name: str(status) for name, status in statuses.items()}
     ready = all(state == "ok" for state in parts.values())
     body = {"status": "ok" if ready else "unavailable", "parts": parts, "providers": providers}
     return jsonify(body), 200 if ready else 503
@@ -48,15 +49,15 @@ def metrics() -> ResponseReturnValue:
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _in_words(trouble: Trouble | None) -> str:
-    return f"{trouble.problem}; {trouble.remedy}" if trouble else "ok"
+def _in_words(problem: Problem | None) -> str:
+    return f"{problem.problem}; {problem.remedy}" if problem else "ok"
 
 
 class _OutboxCollector(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         emails = GaugeMetricFamily("outbox_emails", "Emails by state", labels=["state"])
-        for state, count in outbox.count_by_state(db.session()).items():
+        for state, count in outbox.reading.count_by_state(db.session()).items():
             emails.add_metric([state], count)
         yield emails
-        age = outbox.oldest_due_age()
+        age = outbox.readiness.oldest_due_age()
         yield GaugeMetricFamily("outbox_oldest_due_seconds", "Wait of the oldest due email", age)

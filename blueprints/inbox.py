@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 import outbox
 from blueprints.mail_html import mail_html
 from extensions import db, limiter
-from message import EmailMessage
-from models import OutboxEmail, State, iso
-from outbox.frozen import thaw
+from message import EmailMessage, from_json
+from models import iso
+from outbox import OutboxEmail, State
 
 blueprint = Blueprint("inbox", __name__)
 limiter.exempt(blueprint)
@@ -24,19 +24,22 @@ limiter.exempt(blueprint)
 def index() -> ResponseReturnValue:
     """The newest emails first; `?q=` searches recipient and subject."""
     query = _query()
-    found = outbox.recent(db.session(), query=query)
+    found = outbox.reading.recent(db.session(), outbox.OutboxEmail, query=query)
     return render_template(
         "pages/inbox.html",
         emails=[_line(each) for each in found],
         q=query,
-        totals=[attrs.asdict(each) for each in outbox.totals(db.session())],
+        totals=[attrs.asdict(each) for each in outbox.reading.totals(db.session())],
     )
 
 
 @blueprint.get("/inbox.json")
 def feed() -> ResponseReturnValue:
     """The same list for the page that watches it."""
-    lines = [_line(each) for each in outbox.recent(db.session(), query=_query())]
+    lines = [
+        _line(each)
+        for each in outbox.reading.recent(db.session(), outbox.OutboxEmail, query=_query())
+    ]
     return jsonify(emails=[line | {"created_at": iso(line["created_at"])} for line in lines])
 
 
@@ -50,7 +53,7 @@ def show(email_id: UUID) -> ResponseReturnValue:
 @blueprint.get("/inbox/<uuid:email_id>/body")
 def body(email_id: UUID) -> ResponseReturnValue:
     """The HTML part, for the frame on the page."""
-    message = thaw(_find(email_id).message)
+    message = from_json(_find(email_id).message)
     files = {
         f"cid:{file.content_id}": url_for("inbox.attachment", email_id=email_id, index=index)
         for index, file in enumerate(message.attachments)
@@ -62,7 +65,7 @@ def body(email_id: UUID) -> ResponseReturnValue:
 @blueprint.get("/inbox/<uuid:email_id>/attachments/<int:index>")
 def attachment(email_id: UUID, index: int) -> ResponseReturnValue:
     """One attachment, always as a download unless it is a picture of the body."""
-    files = thaw(_find(email_id).message).attachments
+    files = from_json(_find(email_id).message).attachments
     if index >= len(files):
         abort(404)
     file = files[index]
@@ -82,13 +85,13 @@ def _query() -> str:
 
 
 def _find(email_id: UUID) -> OutboxEmail:
-    return outbox.find(db.session(), str(email_id)) or abort(404)
+    return db.session.get(outbox.OutboxEmail, str(email_id)) or abort(404)
 
 
 def _line(email: OutboxEmail) -> dict[str, Any]:
     return {
         "id": email.id,
-        "to": ", ".join(str(address) for address in thaw(email.message).to),
+        "to": ", ".join(str(address) for address in from_json(email.message).to),
         "subject": email.subject,
         "kind": email.kind,
         "state": email.state,
@@ -105,7 +108,7 @@ def _became(email: OutboxEmail) -> list[str]:
 
 
 def _details(email: OutboxEmail) -> dict[str, Any]:
-    message = thaw(email.message)
+    message = from_json(email.message)
     return _line(email) | {
         "from_email": str(message.from_email or ""),
         "reply_to": ", ".join(str(address) for address in message.reply_to),
@@ -119,11 +122,11 @@ def _details(email: OutboxEmail) -> dict[str, Any]:
         ],
         "timeline": [
             {"at": moment.at, "what": moment.type, "detail": moment.detail}
-            for moment in outbox.timeline(email)
+            for moment in outbox.timeline.moments(email)
         ],
         "provider_message_id": email.provider_message_id,
         "last_error": email.last_error,
-        "blanked_at": email.blanked_at,
+        "redacted_at": email.redacted_at,
         "due_at": email.due_at if email.state == State.QUEUED else None,
     }
 

@@ -14,8 +14,7 @@ from blueprints.mail_html import in_scheme, mail_html
 from emails.compose import Email, all_emails
 from extensions import db
 from extensions import email as email_service
-from message import EmailMessage
-from mime import to_mime
+from message import EmailMessage, to_mime
 
 blueprint = Blueprint("preview", __name__)
 

@@ -12,8 +12,7 @@ from emails.checks import checks
 from emails.compose import Email, all_emails
 from emails.reader import Reader
 from extensions import email as email_service
-from message import EmailMessage
-from mime import to_mime
+from message import EmailMessage, to_mime
 
 # What the query may say; the first is meant where it says nothing.
 CHOICES = {

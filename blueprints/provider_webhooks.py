@@ -8,13 +8,12 @@ from attrs import frozen
 from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
-import outbox
 import tracking
 import webhook_inbox
 from blueprints.errors import ApiError
 from events import TrackingEvent
 from extensions import db, limiter
-from outbox import ReportedEmails
+from outbox.reported import ReportedEmails, lock_reported
 from providers import HTTP_PROVIDERS
 from providers.webhook import Item, UnusableEvent, Webhook
 from webhook_inbox import EventRejected, Incoming, Outcome
@@ -40,9 +39,7 @@ def provider_webhook(provider: str) -> ResponseReturnValue:
     told = [_read(webhook, item) for item in _items(provider, webhook, payload, headers)]
     # In one order whoever delivers, so that two deliveries at once cannot wait for each other.
     told.sort(key=lambda each: (each.recipient, each.item.event_id))
-    emails = outbox.lock_reported(
-        db.session(), provider, [each.event for each in told if each.event]
-    )
+    emails = lock_reported(db.session(), provider, [each.event for each in told if each.event])
     outcomes = webhook_inbox.receive_all(provider, [_incoming(each, emails) for each in told])
     return jsonify(received=len(outcomes))
 

@@ -5,10 +5,9 @@ from flask.typing import ResponseReturnValue
 
 import outbox
 import subscribers
-from extensions import db, limiter
+from extensions import db, email, limiter
 from log_setup import mask
-from suppression import suppress
-from unsubscribe_links import address_of
+from outbox.suppression import suppress
 
 blueprint = Blueprint("unsubscribe", __name__)
 
@@ -33,7 +32,9 @@ def act(token: str) -> ResponseReturnValue:
     new = suppress(
         db.session(), address, "marketing", reason="unsubscribed", source="unsubscribe link"
     )
-    outbox.cancel_marketing(db.session(), address, by=f"because {mask(address)} unsubscribed")
+    outbox.actions.cancel_marketing(
+        db.session(), address, by=f"because {mask(address)} unsubscribed"
+    )
     if new:
         with subscribers.if_supported:
             subscribers.unsubscribe(address)
@@ -42,7 +43,7 @@ def act(token: str) -> ResponseReturnValue:
 
 
 def _address(token: str) -> str:
-    return address_of(token) or abort(404, "this link is not one of ours")
+    return email.unsubscribe_links.address_of(token) or abort(404, "this link is not one of ours")
 
 
 def _page(address: str, *, done: bool) -> ResponseReturnValue:

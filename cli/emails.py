@@ -10,10 +10,12 @@ from background import send_in_background
 from cli.group import email_commands
 from emails.compose import Email, all_emails
 from errors import InvalidMessage
-from extensions import db
-from extensions import email as email_service
+from extensions import db, email
 from message import Attachment, EmailMessage
-from models import OutboxRow, State, iso, utc_now
+from models import iso, utc_now
+from outbox import OutboxRow, State
+from outbox.breaker import CallState
+from outbox.transactions import transaction
 
 FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,8 +54,8 @@ def send_test(to: str, name: str, sample: str | None, attach: tuple[Path, ...]) 
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 def list_emails(state: str | None, limit: int) -> None:
     """List the newest emails."""
-    with outbox.transaction() as session:  # ended before a pager can hold it up
-        rows = outbox.recent(session, state=state, limit=limit)
+    with transaction() as session:  # ended before a pager can hold it up
+        rows = outbox.reading.recent(session, outbox.OutboxEmail, state=state, limit=limit)
     for row in rows:
         became = " ".join(filter(None, [row.delivery_status, *row.marks])) or "-"
         columns = (iso(row.created_at), row.id, f"{row.state:<10}", f"{row.kind or '-':<16}")
@@ -84,7 +86,7 @@ def show(email_id: str) -> None:
     for name, value in facts.items():
         if value is not None:
             click.echo(f"{name + ':':<13}{value}")
-    for moment in outbox.timeline(row):
+    for moment in outbox.timeline.moments(row):
         click.echo(f"  {iso(moment.at)}  {moment.type:<20} {moment.detail}".rstrip())
 
 
@@ -96,11 +98,11 @@ def retry(email_id: str | None, failed: bool) -> None:
     if bool(email_id) == failed:
         raise click.UsageError("give either an id or --failed")
     if failed:
-        count = outbox.retry_all_failed(db.session(), by=_this_command())
+        count = outbox.actions.retry_all_failed(db.session(), by=_this_command())
     else:
         row = _find(email_id or "")
-        if not outbox.retry(db.session(), row.id, by=_this_command()):
-            why = "its body was removed" if row.blanked_at else "only failed emails are retried"
+        if not outbox.actions.retry(db.session(), row.id, by=_this_command()):
+            why = "its body was removed" if row.redacted_at else "only failed emails are retried"
             raise click.ClickException(f"{row.id} is {row.state}; {why}")
         count = 1
     db.session.commit()
@@ -112,7 +114,7 @@ def retry(email_id: str | None, failed: bool) -> None:
 def cancel(email_id: str) -> None:
     """Take back an email that is still queued."""
     row = _find(email_id)
-    if not outbox.cancel(db.session(), row.id, by=_this_command()):
+    if not outbox.actions.cancel(db.session(), row.id, by=_this_command()):
         raise click.ClickException(f"{row.id} is {_state_now(row.id)}; only queued emails can be")
     db.session.commit()
     click.echo(f"{row.id} is cancelled")
@@ -127,7 +129,9 @@ def resolve(email_id: str, how: str | None) -> None:
     if how is None:
         raise click.UsageError("give --sent or --resend")
     row = _find(email_id)
-    decide = outbox.resolve_as_sent if how == "sent" else outbox.resolve_by_resending
+    decide = (
+        outbox.actions.resolve_as_sent if how == "sent" else outbox.actions.resolve_by_resending
+    )
     if not decide(db.session(), row.id, by=_this_command()):
         raise click.ClickException(f"{row.id} is {_state_now(row.id)}, not unknown")
     db.session.commit()
@@ -138,15 +142,15 @@ def _sample(name: str, sample: str | None, to: str) -> EmailMessage:
     found = all_emails()
     if name not in found:
         raise click.BadParameter(f"there is no email {name!r}; there are: {', '.join(found)}")
-    email: Email = found[name]
-    sample = sample or next(iter(email.samples))
-    if sample not in email.samples:
-        raise click.BadParameter(f"{name} has the samples: {', '.join(email.samples)}")
-    return email.compose(**{**email.samples[sample], "to": to})
+    kind: Email = found[name]
+    sample = sample or next(iter(kind.samples))
+    if sample not in kind.samples:
+        raise click.BadParameter(f"{name} has the samples: {', '.join(kind.samples)}")
+    return kind.compose(**{**kind.samples[sample], "to": to})
 
 
 def _find(row_id: str) -> OutboxRow:
-    row = outbox.find_row(db.session(), row_id.strip().lower())
+    row = db.session.get(outbox.OutboxRow, row_id.strip().lower())
     if row is None:
         raise click.ClickException(f"there is no email {row_id}; see: flask email list")
     return row
@@ -157,8 +161,12 @@ def _this_command() -> str:
 
 
 def _waits_for(row: OutboxRow) -> str:
-    states = outbox.provider_states(db.session(), email_service.chain, utc_now())
-    paused = [f"{name} is {state}" for name, state in states.items() if state != "ok"]
+    statuses = outbox.breaker.call_statuses(db.session(), email.chain, utc_now())
+    paused = [
+        f"{name} is {status}"
+        for name, status in statuses.items()
+        if status.state is not CallState.OK
+    ]
     if paused:
         return "; ".join(paused)
     return "its time" if row.due_at > utc_now() else "a free sender"

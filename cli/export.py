@@ -6,8 +6,8 @@ import click
 
 from cli.group import email_commands
 from emails.compose import all_emails
-from extensions import email as email_service
-from mime import to_mime
+from extensions import email
+from message import to_mime
 
 
 @email_commands.command("export")
@@ -16,10 +16,10 @@ def export(directory: Path) -> None:
     """Write every email with every sample to DIRECTORY as .html, .txt and .eml."""
     directory.mkdir(parents=True, exist_ok=True)
     count = 0
-    for email in all_emails().values():
-        for sample, fields in email.samples.items():
-            message = email_service.complete(email.compose(**fields))
-            path = directory / f"{email.name}--{sample.replace(' ', '-')}"
+    for kind in all_emails().values():
+        for sample, fields in kind.samples.items():
+            message = email.complete(kind.compose(**fields))
+            path = directory / f"{kind.name}--{sample.replace(' ', '-')}"
             path.with_suffix(".html").write_text(message.html, encoding="utf-8")
             path.with_suffix(".txt").write_text(message.text, encoding="utf-8")
             path.with_suffix(".eml").write_bytes(to_mime(message).as_bytes())

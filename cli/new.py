@@ -6,7 +6,7 @@ import click
 from flask import current_app
 
 from cli.group import email_commands
-from scaffold import create_email
+from cli.scaffold import create_email
 
 
 @email_commands.command("new")

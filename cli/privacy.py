@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import click
 
-import privacy
-from address import Address
 from cli.group import email_commands
 from errors import InvalidMessage
 from extensions import db
+from message import Address
+from outbox import retention
 
 
 @email_commands.command("purge")
@@ -22,9 +22,9 @@ def purge(bodies: int, rows: int) -> None:
     """
     if rows < bodies:
         raise click.UsageError("--rows must not be less than --bodies")
-    blanked = _in_batches(privacy.remove_bodies, timedelta(days=bodies))
-    removed = _in_batches(privacy.remove_rows, timedelta(days=rows))
-    privacy.remove_events(db.session(), older_than=timedelta(days=rows))
+    blanked = _in_batches(retention.remove_bodies, timedelta(days=bodies))
+    removed = _in_batches(retention.remove_rows, timedelta(days=rows))
+    retention.remove_events(db.session(), older_than=timedelta(days=rows))
     db.session.commit()
     click.echo(f"{blanked} bodies and {removed} emails removed")
 
@@ -53,8 +53,8 @@ def forget(address: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Remove everything about {person}, and take back what waits?", abort=True)
     try:
-        forgotten = privacy.forget(db.session(), person)
-    except privacy.StillSending as error:
+        forgotten = retention.forget(db.session(), person)
+    except retention.StillSending as error:
         raise click.ClickException(str(error)) from None
     db.session.commit()
     click.echo(

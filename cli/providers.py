@@ -4,14 +4,13 @@ import click
 
 import outbox
 from cli.group import email_commands
-from extensions import db
-from extensions import email as email_service
+from extensions import db, email
 from models import utc_now
 
 
 @email_commands.command("providers")
 def providers() -> None:
     """Show which providers may be called now, and why not."""
-    states = outbox.provider_states(db.session(), email_service.chain, utc_now())
-    for name, state in states.items():
-        click.echo(f"{name:<10} {state}")
+    statuses = outbox.breaker.call_statuses(db.session(), email.chain, utc_now())
+    for name, status in statuses.items():
+        click.echo(f"{name:<10} {status}")

@@ -9,6 +9,7 @@ import click
 import outbox
 from cli.group import email_commands
 from models import utc_now
+from outbox.transactions import transaction
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -24,9 +25,9 @@ def _since(_context: click.Context, _option: click.Parameter, value: str) -> dat
 @click.option("--since", default="30d", show_default=True, callback=_since, metavar="SPAN")
 def stats(since: datetime) -> None:
     """Count the emails of each name that were accepted, delivered, opened and so on."""
-    with outbox.transaction() as session:
-        rows = outbox.totals(session, since=since)
-    names = [field.name for field in attrs.fields(outbox.Totals)]
+    with transaction() as session:
+        rows = outbox.reading.totals(session, since=since)
+    names = [field.name for field in attrs.fields(outbox.reading.Totals)]
     click.echo("".join(f"{name:<18}" if name == "kind" else f"{name:>13}" for name in names))
     for row in rows:
         kind, *counts = attrs.astuple(row)

@@ -4,7 +4,9 @@ import click
 
 import outbox
 from cli.group import email_commands
-from models import State, iso
+from models import iso
+from outbox import State
+from outbox.transactions import transaction
 
 
 @email_commands.command("subscribers")
@@ -12,8 +14,8 @@ from models import State, iso
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
 def subscribers(state: str | None, limit: int) -> None:
     """List the newest changes of subscribers; `show`, `retry` and `cancel` take their ids."""
-    with outbox.transaction() as session:
-        rows = outbox.recent_changes(session, state=state, limit=limit)
+    with transaction() as session:
+        rows = outbox.reading.recent(session, outbox.OutboxChange, state=state, limit=limit)
     for row in rows:
         columns = (iso(row.created_at), row.id, f"{row.state:<10}", f"{row.kind:<13}")
         click.echo("  ".join((*columns, row.recipient)))

@@ -7,14 +7,14 @@ from typing import Any, get_args
 
 import click
 
-import suppression
-from address import Address
 from cli.group import email_commands
 from errors import InvalidMessage
 from extensions import db
+from message import Address
 from models import iso
-from outbox import transaction
-from suppression import Scope
+from outbox import suppression
+from outbox.suppression import Scope
+from outbox.transactions import transaction
 
 COLUMNS = ("address", "scope", "reason", "source", "created_at")
 

@@ -5,8 +5,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from drill.judge import UNFINISHED, Row
 from errors import OutcomeUnknown
-from models import Attempt, OutboxEmail, State, utc_now
-from outbox import timeline
+from models import utc_now
+from outbox import Attempt, OutboxEmail, State, timeline
 
 
 class Rows:
@@ -41,7 +41,7 @@ class Rows:
 
     def all(self) -> dict[str, Row]:
         """Every row by its id, as the judge wants it."""
-        unanswered = func.count(Attempt.id).filter(Attempt.outcome == OutcomeUnknown.__name__)
+        unanswered = func.count(Attempt.id).filter(Attempt.outcome == OutcomeUnknown.code)
         statement = (
             select(OutboxEmail.id, OutboxEmail.state, unanswered)
             .outerjoin(Attempt)
@@ -57,5 +57,7 @@ class Rows:
             if email is None:
                 return f"{email_id}: no such row"
             head = f"{email_id}: {email.state}, {email.attempts} attempts, {email.crashes} crashes"
-            lines = [f"  {each.at:%T.%f} {each.type} {each.detail}" for each in timeline(email)]
+            lines = [
+                f"  {each.at:%T.%f} {each.type} {each.detail}" for each in timeline.moments(email)
+            ]
             return "\n".join([head, *lines, f"  last error: {email.last_error}"])

@@ -2,75 +2,50 @@
 
     enqueue -> (commit) -> claim -> deliver -> outcome
 
-`sweep` finds what was lost on the way. Changes of subscribers go the same way. The outbox knows
-neither threads nor Celery; `background` decides who calls `deliver`.
+`sweep` finds what was lost on the way. Changes of subscribers go the same way. `running` says
+who delivers: threads, Celery workers, or the request.
 """
 
-from outbox.blanking import blank_accepted
-from outbox.breaker import provider_states
-from outbox.by_hand import (
-    cancel,
-    cancel_marketing,
-    resolve_as_sent,
-    resolve_by_resending,
-    retry,
-    retry_all_failed,
+from outbox import (
+    actions,
+    breaker,
+    readiness,
+    reading,
+    retention,
+    running,
+    suppression,
+    timeline,
 )
 from outbox.changes import enqueue_change
-from outbox.claim import Claimed, claim, release
-from outbox.delivery import deliver, deliver_claimed, deliver_suspect
+from outbox.delivery import deliver
 from outbox.enqueue import enqueue
-from outbox.notes import note
-from outbox.reading import (
-    Moment,
-    count_by_state,
-    find,
-    find_row,
-    recent,
-    recent_changes,
-    timeline,
-    troubled_change,
+from outbox.tables import (
+    Attempt,
+    EmailEvent,
+    OutboxChange,
+    OutboxEmail,
+    OutboxRow,
+    State,
+    Suppression,
 )
-from outbox.reported import Reported, ReportedEmails, lock_reported
-from outbox.states import MOVES, IllegalMove
-from outbox.sweep import oldest_due_age, sweep
-from outbox.totals import Totals, totals
-from outbox.transactions import transaction
 
 __all__ = [
-    "MOVES",
-    "Claimed",
-    "IllegalMove",
-    "Moment",
-    "Reported",
-    "ReportedEmails",
-    "Totals",
-    "blank_accepted",
-    "cancel",
-    "cancel_marketing",
-    "claim",
-    "count_by_state",
+    "Attempt",
+    "EmailEvent",
+    "OutboxChange",
+    "OutboxEmail",
+    "OutboxRow",
+    "State",
+    "Suppression",
+    "actions",
+    "breaker",
     "deliver",
-    "deliver_claimed",
-    "deliver_suspect",
     "enqueue",
     "enqueue_change",
-    "find",
-    "find_row",
-    "lock_reported",
-    "note",
-    "oldest_due_age",
-    "provider_states",
-    "recent",
-    "recent_changes",
-    "release",
-    "resolve_as_sent",
-    "resolve_by_resending",
-    "retry",
-    "retry_all_failed",
-    "sweep",
+    "readiness",
+    "reading",
+    "retention",
+    "running",
+    "suppression",
     "timeline",
-    "totals",
-    "transaction",
-    "troubled_change",
 ]

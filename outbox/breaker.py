@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from attrs import frozen
 from flask import current_app
@@ -12,7 +13,8 @@ from sqlalchemy.orm import Session
 from errors import EmailSendError, RateLimited, UnsupportedFeature
 from extensions import insert_if_new
 from log_setup import mask
-from models import ProviderState, iso
+from models import iso
+from outbox.tables import ProviderState
 from outbox.transactions import changed_rows
 from providers.base import Receipt
 
@@ -78,26 +80,56 @@ def record(session: Session, name: str, answer: Receipt | Exception, moment: dat
     if isinstance(answer, RateLimited):
         if answer.status == 429:
             wait = timedelta(seconds=answer.retry_after or 1.0)
-            _change(session, name, rate_until=moment + wait, reason=_words(answer))
+            _change(session, name, rate_until=moment + wait, reason=_reason(answer))
     elif isinstance(answer, EmailSendError) and answer.trips_breaker:
         _count_fault(session, name, answer, moment)
     else:
         _close(session, name)
 
 
-def provider_states(session: Session, chain: Sequence[str], moment: datetime) -> dict[str, str]:
-    """Each provider of `chain` in words: `ok`, or until when it is left alone and why."""
+class CallState(StrEnum):
+    """Whether a provider is called."""
+
+    OK = "ok"
+    PAUSED = "paused"  # after faults: nobody calls it for a while
+    PROBING = "probing"  # the next call finds out whether it is back
+    RATE_LIMITED = "rate_limited"
+
+
+@frozen
+class CallStatus:
+    """The state of one provider, `since` or until when, and why."""
+
+    state: CallState
+    at: datetime | None = None  # PROBING: since; PAUSED, RATE_LIMITED: until
+    reason: str = ""
+
+    def __str__(self) -> str:
+        match self.state:
+            case CallState.PAUSED | CallState.PROBING if self.at:
+                word = "until" if self.state is CallState.PAUSED else "since"
+                return f"{self.state} {word} {iso(self.at)}: {self.reason}"
+            case CallState.RATE_LIMITED if self.at:
+                return f"rate limited until {iso(self.at)}"
+            case _:
+                return str(self.state)
+
+
+def call_statuses(
+    session: Session, chain: Sequence[str], moment: datetime
+) -> dict[str, CallStatus]:
+    """Whether each provider of `chain` is called at `moment`."""
     states = {state.name: state for state in session.scalars(select(ProviderState))}
-    return {name: _in_words(states.get(name), moment) for name in chain}
+    return {name: _status(states.get(name), moment) for name in chain}
 
 
-def _in_words(state: ProviderState | None, moment: datetime) -> str:
+def _status(state: ProviderState | None, moment: datetime) -> CallStatus:
     if state and state.open_until:
-        word = "paused until" if state.open_until > moment else "probing since"
-        return f"{word} {iso(state.open_until)}: {state.reason}"
+        what = CallState.PAUSED if state.open_until > moment else CallState.PROBING
+        return CallStatus(what, state.open_until, state.reason or "")
     if state and state.rate_until and state.rate_until > moment:
-        return f"rate limited until {iso(state.rate_until)}"
-    return "ok"
+        return CallStatus(CallState.RATE_LIMITED, state.rate_until)
+    return CallStatus(CallState.OK)
 
 
 def _count_fault(session: Session, name: str, error: EmailSendError, moment: datetime) -> None:
@@ -112,9 +144,9 @@ def _count_fault(session: Session, name: str, error: EmailSendError, moment: dat
         doubled = SHORTEST_OPEN * 2 ** max(0, min(state.failures - THRESHOLD, 10))
         state.open_until = moment + timedelta(seconds=min(LONGEST_OPEN, doubled))
     state.probe_until = None
-    state.reason = _words(error)
+    state.reason = _reason(error)
     if state.open_until:
-        logger.warning("provider %s is left alone: %s", name, _in_words(state, moment))
+        logger.warning("provider %s is left alone: %s", name, _status(state, moment))
 
 
 def _close(session: Session, name: str) -> None:
@@ -133,5 +165,5 @@ def _change(session: Session, name: str, **values: object) -> None:
     changed_rows(session, update(ProviderState).where(ProviderState.name == name).values(values))
 
 
-def _words(error: EmailSendError) -> str:
-    return mask(f"{type(error).__name__}: {error}")
+def _reason(error: EmailSendError) -> str:
+    return mask(f"{error.code}: {error}")

@@ -18,9 +18,10 @@ from errors import (
     QuotaExceeded,
     UnsupportedFeature,
 )
-from extensions import email as email_service
+from extensions import email
 from message import new_id
-from models import OutboxChange, State, utc_now
+from models import utc_now
+from outbox.tables import OutboxChange, State
 from providers.base import Receipt
 from subscriber_changes import SubscriberChange, freeze_change, kind_of, thaw_change
 
@@ -34,16 +35,16 @@ def enqueue_change(
     """
     if not current_app.config["SUBSCRIBERS_ENABLED"]:
         raise UnsupportedFeature("SUBSCRIBERS_ENABLED is false, so no subscribers are kept")
-    provider = email_service.chain[0]
-    email_service.provider(provider).check_change(change)
+    provider = email.chain[0]
+    email.provider(provider).check_change(change)
     created_at = utc_now()
     row = OutboxChange(
         id=new_id(), kind=kind_of(change), category="subscriber", origin=origin,
         recipient=change.email, subject=kind_of(change), message=freeze_change(change),
         if_unknown="resend", sensitive=False, state=State.QUEUED, due_at=created_at,
         created_at=created_at, provider=provider,
-        bound=True,  # a list of subscribers lives with one provider
-        suspect=False, marks=[],
+        pinned=True,  # a list of subscribers lives with one provider
+        quarantined=False, marks=[],
     )  # fmt: skip
     session.add(row)
     return row
@@ -55,7 +56,7 @@ def call(provider: str, stored: dict[str, Any], key: str) -> Receipt:
     An unknown outcome is worth another try, and so is a refused key, which somebody may mend.
     """
     try:
-        return email_service.change_subscriber(provider, thaw_change(stored), key)
+        return email.change_subscriber(provider, thaw_change(stored), key)
     except (OutcomeUnknown, AuthenticationFailed, QuotaExceeded) as error:
         raise ProviderUnavailable(str(error), error.status, provider=provider) from error
 

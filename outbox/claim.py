@@ -9,16 +9,16 @@ from flask import current_app
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from extensions import email as email_service
+from extensions import email
 from message import new_id
-from models import OutboxRow, State
-from outbox.blanking import blank_accepted
 from outbox.breaker import Availability, availability, begin_probe
-from outbox.notes import note
 from outbox.recipients import addresses_of_all, without_stopped
+from outbox.retention import redact_accepted
 from outbox.states import check_move, move
+from outbox.suppression import Stopped, suppressed
+from outbox.tables import OutboxRow, State
+from outbox.timeline import add_event
 from outbox.transactions import now, transaction
-from suppression import Stopped, suppressed
 
 
 @frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Claimed:
     """A row that is ours until `lease_until`; `token` proves it when the outcome is recorded.
 
     `task` says whether `stored` is a frozen message (`email`) or a frozen change (`subscriber`).
-    `provider` is the one to call; `bound` says that the row must stay with it, because an earlier
+    `provider` is the one to call; `pinned` says that the row must stay with it, because an earlier
     call may have been accepted there.
     """
 
@@ -39,7 +39,7 @@ class Claimed:
     stored: dict[str, Any]
     attempts: int
     provider: str
-    bound: bool
+    pinned: bool
 
 
 def claim(
@@ -47,25 +47,25 @@ def claim(
     *,
     ids: Iterable[str] | None = None,
     overdue: float = 0,
-    suspect: bool = False,
+    quarantined: bool = False,
     changes: int | None = None,
 ) -> list[Claimed]:
     """Lease up to `limit` due rows, emails first, the longest waiting first; only `ids` if given.
 
     At most `changes` of them are changes of subscribers. With `overdue` only rows that have been
-    due for that many seconds. `suspect` rows, with which a worker died, are claimed only when
+    due for that many seconds. `quarantined` rows, with which a worker died, are claimed only when
     asked for. Rows that expired or whose recipients are suppressed are settled in the same
     transaction and not returned; while no provider may be called nothing is claimed.
     """
     with transaction() as session:
         moment = now(session)
-        callable_now = availability(session, email_service.chain, moment)
+        callable_now = availability(session, email.chain, moment)
         if not callable_now.any:
             return []
         due = and_(
             OutboxRow.state == State.QUEUED,
             OutboxRow.due_at <= moment - timedelta(seconds=overdue),
-            OutboxRow.suspect.is_(suspect),
+            OutboxRow.quarantined.is_(quarantined),
             may_go_out_through(callable_now),
         )
         if ids is not None:
@@ -81,14 +81,14 @@ def claim(
         return _with_providers(session, live, callable_now, moment)
 
 
-def suspect_is_due() -> bool:
+def quarantined_is_due() -> bool:
     """Whether a row with which a worker died waits, and may be delivered alone now."""
     with transaction() as session:
         moment = now(session)
-        callable_now = availability(session, email_service.chain, moment)
+        callable_now = availability(session, email.chain, moment)
         due = select(OutboxRow.id).where(
             OutboxRow.state == State.QUEUED,
-            OutboxRow.suspect,
+            OutboxRow.quarantined,
             OutboxRow.due_at <= moment,
             may_go_out_through(callable_now),
         )
@@ -104,9 +104,9 @@ def release(claimed: Claimed) -> None:
 def may_go_out_through(callable_now: Availability) -> ColumnElement[bool]:
     """Whether a row is not bound to a provider that may not be called."""
     names = [*callable_now.usable, *filter(None, [callable_now.probe])]
-    known = email_service.chain  # a provider that is no longer configured is looked at as well
+    known = email.chain  # a provider that is no longer configured is looked at as well
     return or_(
-        OutboxRow.bound.is_(False),
+        OutboxRow.pinned.is_(False),
         OutboxRow.provider.in_(names),
         OutboxRow.provider.not_in(known),
     )
@@ -148,25 +148,25 @@ def _settled(session: Session, row: OutboxRow, moment: datetime, stopped: Stoppe
     if row.delivery_status:
         moved = move(
             session, row.id, State.SENDING, State.ACCEPTED, token=row.lease_token,
-            accepted_at=moment, bound=False,
+            accepted_at=moment, pinned=False,
         )  # fmt: skip
-        blank_accepted(session, row.id, moment)
+        redact_accepted(session, row.id, moment)
         return moved
     if row.expires_at and row.expires_at <= moment:
-        note(session, row.id, State.EXPIRED, at=moment)
+        add_event(session, row.id, State.EXPIRED, at=moment)
         return move(session, row.id, State.SENDING, State.EXPIRED, token=row.lease_token)
     kept, who = without_stopped(row.message, row.category, stopped)
     if not who:
         return False
     if not kept["to"]:
-        note(session, row.id, State.SUPPRESSED, who, at=moment)
+        add_event(session, row.id, State.SUPPRESSED, who, at=moment)
         return move(
             session, row.id, State.SENDING, State.SUPPRESSED, token=row.lease_token,
             last_error=who,
         )  # fmt: skip
-    if not row.bound:  # the bytes of a call that may have been accepted never change
+    if not row.pinned:  # the bytes of a call that may have been accepted never change
         row.message = kept
-        note(session, row.id, "left_out", who, at=moment)
+        add_event(session, row.id, "left_out", who, at=moment)
     return False
 
 
@@ -190,8 +190,8 @@ def _with_providers(
 
 
 def _choose(row: OutboxRow, usable: Sequence[str], probe: str | None) -> str | None:
-    chain = email_service.chain
-    if row.bound and row.provider in chain:
+    chain = email.chain
+    if row.pinned and row.provider in chain:
         return row.provider if row.provider in usable or row.provider == probe else None
     if row.provider in usable:
         return row.provider
@@ -212,5 +212,5 @@ def _claimed(row: OutboxRow, provider: str) -> Claimed:
         stored=row.message,
         attempts=row.attempts,
         provider=provider,
-        bound=row.bound,
+        pinned=row.pinned,
     )

@@ -14,18 +14,18 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from errors import EmailSendError, OutcomeUnknown, RateLimited
-from extensions import email as email_service
+from extensions import email
 from log_setup import email_line, mask
-from models import OPEN_OUTCOMES, Attempt, OutboxRow, State
+from message import from_json
 from outbox import changes
-from outbox.blanking import blank_accepted
 from outbox.breaker import record
-from outbox.claim import Claimed, claim, suspect_is_due
-from outbox.frozen import thaw
-from outbox.gate import Gate
-from outbox.notes import note
+from outbox.claim import Claimed, claim, quarantined_is_due
 from outbox.outcomes import Outcome, outcome_of
+from outbox.retention import redact_accepted
+from outbox.shared_lock import SharedLock
 from outbox.states import move
+from outbox.tables import OPEN_OUTCOMES, Attempt, AttemptOutcome, OutboxRow, State
+from outbox.timeline import add_event
 from outbox.transactions import changed_rows, now, transaction
 from providers.base import Receipt
 
@@ -37,12 +37,12 @@ NOT_REPEATED = (
 )
 RECORD_PAUSES = (0.2, 1.0, 2.0)  # seconds between tries to record an outcome
 
-gate = Gate()
+lock = SharedLock()
 
 
 def deliver(email_id: str) -> bool:
     """Claim one email and send it now; False if it was not due or somebody else holds it."""
-    with gate.together():
+    with lock.shared():
         claims = claim(1, ids=[email_id])
         _deliver_all(claims)
     return bool(claims)
@@ -50,19 +50,19 @@ def deliver(email_id: str) -> bool:
 
 def deliver_claimed(claims: Sequence[Claimed]) -> None:
     """Send rows that `claim` has leased, and record what became of each. Raises nothing."""
-    with gate.together():
+    with lock.shared():
         _deliver_all(claims)
 
 
-def deliver_suspect() -> bool:
+def deliver_quarantined() -> bool:
     """Deliver one row with which a worker died, while nothing else is in flight here.
 
     If this process dies too, it was that row. False if no such row is due.
     """
-    if not suspect_is_due():
+    if not quarantined_is_due():
         return False  # asked first, because being alone holds everybody up
-    with gate.alone():
-        claims = claim(1, suspect=True)
+    with lock.exclusive():
+        claims = claim(1, quarantined=True)
         _deliver_all(claims)
     return bool(claims)
 
@@ -81,8 +81,8 @@ def _deliver_one(claimed: Claimed) -> None:
         return _change_subscriber(claimed)
     provider = claimed.provider
     try:
-        message = thaw(claimed.stored)
-        request = email_service.build(provider, message, claimed.id)
+        message = from_json(claimed.stored)
+        request = email.build(provider, message, claimed.id)
     except Exception as error:
         if not isinstance(error, EmailSendError):
             logger.exception("email %s: it could not be built for %s", claimed.id, provider)
@@ -92,12 +92,12 @@ def _deliver_one(claimed: Claimed) -> None:
     if attempt is None:
         return None
     try:
-        answer: Receipt | Exception = email_service.post(provider, request)
+        answer: Receipt | Exception = email.post(provider, request)
     except EmailSendError as error:
         answer = error
     except Exception as error:
         logger.exception("email %s: calling %s broke", claimed.id, provider)
-        keyed = email_service.provider(provider).capabilities.idempotency_window > 0
+        keyed = email.provider(provider).capabilities.idempotency_window > 0
         answer = OutcomeUnknown(f"{type(error).__name__} while calling {provider}", retryable=keyed)
     return _finish(claimed, provider, attempt, answer)
 
@@ -124,13 +124,13 @@ def _begin_call(claimed: Claimed, provider: str, wire_hash: str) -> str | None:
         if moment + timeout >= claimed.lease_until:
             move(session, claimed.id, State.SENDING, State.QUEUED, token=claimed.token)
             return None
-        asks = claimed.bound and claimed.task == "email"  # a change may always be repeated
+        asks = claimed.pinned and claimed.task == "email"  # a change may always be repeated
         if asks and not _repeats_safely(session, claimed, wire_hash, moment):
             move(
                 session, claimed.id, State.SENDING, State.UNKNOWN, token=claimed.token,
                 unknown_since=moment, last_error=NOT_REPEATED,
             )  # fmt: skip
-            note(session, claimed.id, State.UNKNOWN, NOT_REPEATED, at=moment)
+            add_event(session, claimed.id, State.UNKNOWN, NOT_REPEATED, at=moment)
             return None
         held = changed_rows(
             session,
@@ -154,9 +154,7 @@ def _repeats_safely(session: Session, claimed: Claimed, wire_hash: str, moment: 
     statement = select(Attempt).where(
         Attempt.email_id == claimed.id, Attempt.outcome.in_(OPEN_OUTCOMES)
     )
-    window = timedelta(
-        seconds=email_service.provider(claimed.provider).capabilities.idempotency_window
-    )
+    window = timedelta(seconds=email.provider(claimed.provider).capabilities.idempotency_window)
     return all(
         (attempt.provider, attempt.wire_hash) == (claimed.provider, wire_hash)
         and moment < attempt.started_at + window
@@ -189,10 +187,10 @@ def _record(
             record(session, provider, answer, moment)
         outcome = outcome_of(
             answer, attempts=claimed.attempts + 1, provider=provider,
-            chain=email_service.chain, bound=claimed.bound, repeatable=claimed.task != "email",
+            chain=email.chain, pinned=claimed.pinned, repeatable=claimed.task != "email",
         )  # fmt: skip
         if isinstance(answer, OutcomeUnknown) and _was_reported(session, claimed.id):
-            outcome = evolve(outcome, state=State.ACCEPTED, bound=False, error=None)
+            outcome = evolve(outcome, state=State.ACCEPTED, pinned=False, error=None)
         values = outcome.values(moment)
         held = move(
             session, claimed.id, State.SENDING, outcome.state, token=claimed.token, **values
@@ -201,13 +199,13 @@ def _record(
             # The lease was lost, but a late yes still answers what nobody knew.
             held = move(session, claimed.id, State.UNKNOWN, State.ACCEPTED, **values)
         if held and outcome.state is State.ACCEPTED and claimed.sensitive:
-            blank_accepted(session, claimed.id, moment)
+            redact_accepted(session, claimed.id, moment)
         decision = outcome.decision(provider) if held else "none: another process has it now"
         if attempt_id:
             _end_attempt(session, attempt_id, answer, ended_at=moment, decision=decision)
         else:
             detail = f"{mask(str(answer))} ({decision})"
-            note(session, claimed.id, type(answer).__name__, detail, at=moment)
+            add_event(session, claimed.id, _attempt_outcome(answer), detail, at=moment)
     if held:
         _log(claimed, provider, outcome)
     else:
@@ -224,19 +222,24 @@ def _was_reported(session: Session, row_id: str) -> bool:
     return session.scalar(reported) is not None
 
 
+def _attempt_outcome(answer: Receipt | Exception) -> AttemptOutcome:
+    if isinstance(answer, Receipt):
+        return AttemptOutcome.ACCEPTED
+    return AttemptOutcome(answer.code if isinstance(answer, EmailSendError) else "failed")
+
+
 def _end_attempt(
     session: Session, attempt_id: str, answer: Receipt | Exception, **values: Any
 ) -> None:
+    values["outcome"] = _attempt_outcome(answer)
     if isinstance(answer, Receipt):
         values |= {
-            "outcome": "accepted",
             "http_status": answer.status,
             "provider_message_id": answer.message_id,
             "error": "; ".join(answer.notes) or None,
         }
     else:
         values |= {
-            "outcome": type(answer).__name__,
             "http_status": getattr(answer, "status", 0) or None,
             "error": mask(str(answer)),
         }

@@ -10,14 +10,13 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from errors import IntentConflict
-from extensions import email as email_service
-from extensions import insert_if_new
-from message import EmailMessage
-from models import OutboxEmail, State, utc_now
-from outbox.frozen import freeze
-from outbox.notes import note
+from extensions import email, insert_if_new
+from message import EmailMessage, to_json
+from models import utc_now
 from outbox.recipients import addresses, without_stopped
-from suppression import suppressed
+from outbox.suppression import suppressed
+from outbox.tables import OutboxEmail, State
+from outbox.timeline import add_event
 
 LIMIT_COUNT = 3
 LIMIT_WINDOW = timedelta(hours=1)
@@ -39,12 +38,12 @@ def enqueue(
     stored as `suppressed`, so that the outcome is on record and the caller sees no difference; so
     it is if nobody is left whom we may write to. `origin` names the view or command for the record.
     """
-    message = email_service.complete(message)  # the sender is frozen with everything else
+    message = email.complete(message)  # the sender is frozen with everything else
     intent_hash = _hash(intent_fields) if intent_fields is not None else None
     row = _row(message, intent_hash, limit_key, origin)
     row, what, detail = _judged(session, row)
     if insert_if_new(session, OutboxEmail, row) and what:
-        note(session, row["id"], what, detail, at=row["created_at"])
+        add_event(session, row["id"], what, detail, at=row["created_at"])
     stored = _find(session, message)
     if intent_hash and stored.intent_hash != intent_hash:
         raise IntentConflict(
@@ -84,7 +83,7 @@ def _row(
         "category": message.category,
         "recipient": message.to[0].email.lower(),
         "subject": message.subject,
-        "message": freeze(message),
+        "message": to_json(message),
         "intent_key": message.intent_key,
         "intent_hash": intent_hash,
         "limit_key": limit_key,

@@ -8,8 +8,8 @@ from attrs import evolve, frozen
 
 from errors import EmailSendError, OutcomeUnknown, RateLimited
 from log_setup import mask
-from models import State
 from outbox.breaker import WORTH_WAITING
+from outbox.tables import State
 from providers.base import Receipt
 from retry import backoff
 
@@ -23,7 +23,7 @@ class Outcome:
     state: State
     attempts: int
     provider: str | None
-    bound: bool = False
+    pinned: bool = False
     wait: float = 0
     status: int = 0
     message_id: str | None = None
@@ -47,8 +47,8 @@ class Outcome:
         values: dict[str, Any] = {
             "attempts": self.attempts,
             "provider": self.provider,
-            "bound": self.bound,
-            "suspect": False,  # it came back alive
+            "pinned": self.pinned,
+            "quarantined": False,  # it came back alive
             "crashes": 0,
             "last_error": self.error,
         }
@@ -67,13 +67,13 @@ def outcome_of(
     attempts: int,
     provider: str,
     chain: Sequence[str],
-    bound: bool,
+    pinned: bool,
     repeatable: bool = False,
 ) -> Outcome:
     """Read a provider's answer to call number `attempts` (from 1), as errors.py says it.
 
     After a refusal that is safe to move on from, the next provider of `chain` is tried at once,
-    and the first again after a wait. A `bound` row stays with its provider: an earlier call of
+    and the first again after a wait. A `pinned` row stays with its provider: an earlier call of
     it may have been accepted there. What is `repeatable` without harm never ends as unknown.
     """
     if isinstance(answer, Receipt):
@@ -93,11 +93,11 @@ def outcome_of(
         state=State.FAILED,
         attempts=attempts,
         provider=provider,
-        bound=bound or isinstance(answer, OutcomeUnknown),
+        pinned=pinned or isinstance(answer, OutcomeUnknown),
         status=answer.status,
-        error=mask(f"{type(answer).__name__}: {answer}"),
+        error=mask(f"{answer.code}: {answer}"),
     )
-    outcome = _after_error(failed, answer, () if bound else chain)
+    outcome = _after_error(failed, answer, () if pinned else chain)
     given_up = repeatable and outcome.state is State.UNKNOWN
     return evolve(outcome, state=State.FAILED) if given_up else outcome
 
@@ -105,7 +105,7 @@ def outcome_of(
 def _after_error(failed: Outcome, error: EmailSendError, chain: Sequence[str]) -> Outcome:
     following = _after(failed.provider, chain)
     uncounted = failed.attempts - 1
-    stay = failed.provider if failed.bound else None
+    stay = failed.provider if failed.pinned else None
     if following and (error.failover_safe or _is_long_wait(error)):
         return evolve(failed, state=State.QUEUED, attempts=uncounted, provider=following)
     if not error.costs_attempt:
@@ -116,7 +116,7 @@ def _after_error(failed: Outcome, error: EmailSendError, chain: Sequence[str]) -
         wait = max(backoff(failed.attempts), error.retry_after or 0)
         return evolve(failed, state=State.QUEUED, provider=stay, wait=wait)
     # Attempts are spent. A row that may have been accepted earlier has not failed for certain.
-    open_question = isinstance(error, OutcomeUnknown) or (failed.bound and error.retryable)
+    open_question = isinstance(error, OutcomeUnknown) or (failed.pinned and error.retryable)
     return evolve(failed, state=State.UNKNOWN) if open_question else failed
 
 

@@ -1,100 +1,51 @@
-"""Questions about the outbox: lists, one email with its timeline, and counts. Changes nothing."""
+"""Questions about many rows: lists, counts, and how the emails of each name fared."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from attrs import frozen
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from events import EventType
-from models import Attempt, OutboxChange, OutboxEmail, OutboxRow, State
+from outbox.tables import OutboxChange, OutboxEmail, OutboxRow, State
 
-
-@frozen
-class Moment:
-    """One line of a timeline."""
-
-    at: datetime
-    type: str
-    detail: str = ""
+Row = TypeVar("Row", bound=OutboxRow)
 
 
 def recent(
-    session: Session, *, state: str | None = None, query: str = "", limit: int = 100
-) -> Sequence[OutboxEmail]:
-    """The newest emails first, of one state and with `query` in recipient or subject, if given."""
-    statement = select(OutboxEmail).order_by(OutboxEmail.created_at.desc(), OutboxEmail.id.desc())
+    session: Session,
+    table: type[Row],
+    *,
+    state: str | None = None,
+    query: str = "",
+    limit: int = 100,
+) -> Sequence[Row]:
+    """The newest rows first: emails (`OutboxEmail`) or changes of subscribers (`OutboxChange`).
+
+    Only those of one `state`, and with `query` in recipient or subject, if given.
+    """
+    statement = select(table).order_by(table.created_at.desc(), table.id.desc())
     if state:
-        statement = statement.where(OutboxEmail.state == state)
+        statement = statement.where(table.state == state)
     if query:
-        found = (OutboxEmail.recipient, OutboxEmail.subject)
+        found = (table.recipient, table.subject)
         statement = statement.where(
             or_(*(column.icontains(query, autoescape=True) for column in found))
         )
     return session.scalars(statement.limit(limit)).all()
 
 
-def find(session: Session, email_id: str) -> OutboxEmail | None:
-    """The email with this id; None if there is none."""
-    return session.get(OutboxEmail, email_id)
-
-
-def find_row(session: Session, row_id: str) -> OutboxRow | None:
-    """The email or change of a subscriber with this id; None if there is none."""
-    return session.get(OutboxRow, row_id)
-
-
-def troubled_change(session: Session, *, tries: int = 3) -> OutboxChange | None:
-    """The newest change that failed, or was tried `tries` times in vain; None if none was."""
+def failing_change(session: Session, *, attempts: int = 3) -> OutboxChange | None:
+    """The newest change that failed, or was tried `attempts` times in vain; None if none was."""
     statement = select(OutboxChange).where(
         or_(
             OutboxChange.state == State.FAILED,
-            and_(OutboxChange.state == State.QUEUED, OutboxChange.attempts >= tries),
+            and_(OutboxChange.state == State.QUEUED, OutboxChange.attempts >= attempts),
         )
     )
     return session.scalars(statement.order_by(OutboxChange.created_at.desc()).limit(1)).first()
-
-
-def recent_changes(
-    session: Session, *, state: str | None = None, limit: int = 100
-) -> Sequence[OutboxChange]:
-    """The newest changes of subscribers first, of one state if given."""
-    statement = select(OutboxChange).order_by(OutboxChange.created_at.desc())
-    if state:
-        statement = statement.where(OutboxChange.state == state)
-    return session.scalars(statement.limit(limit)).all()
-
-
-def timeline(row: OutboxRow) -> list[Moment]:
-    """What happened to the row, oldest first: enqueued, tried, reported on, decided upon."""
-    moments = [Moment(row.created_at, "enqueued", _how_enqueued(row))]
-    for attempt in row.tries:
-        moments.append(Moment(attempt.started_at, "attempt", attempt.provider))
-        if attempt.ended_at and attempt.outcome:
-            moments.append(Moment(attempt.ended_at, attempt.outcome, _how_ended(attempt)))
-    moments += [Moment(event.at, event.type, event.detail) for event in row.events]
-    return sorted(moments, key=_order)
-
-
-def _how_enqueued(row: OutboxRow) -> str:
-    at_once = {event.type for event in row.events if event.at == row.created_at}
-    judged = isinstance(row, OutboxEmail) and not at_once & {State.SUPPRESSED, "left_out"}
-    parts = (row.kind, row.origin and f"by {row.origin}", judged and "nobody is suppressed")
-    return ", ".join(part for part in parts if part)
-
-
-def _how_ended(attempt: Attempt) -> str:
-    known = (attempt.provider, attempt.http_status, attempt.error)
-    detail = " ".join(str(part) for part in known if part)
-    told = attempt.decision and attempt.decision != attempt.outcome
-    return f"{detail} ({attempt.decision})" if told else detail
-
-
-def _order(moment: Moment) -> datetime:
-    # Providers cut the time of an event to the second, which would put it before its attempt.
-    cut = moment.type in set(EventType) and not moment.at.microsecond
-    return moment.at.replace(microsecond=999_999) if cut else moment.at
 
 
 def count_by_state(session: Session) -> dict[str, int]:
@@ -102,3 +53,50 @@ def count_by_state(session: Session) -> dict[str, int]:
     statement = select(OutboxEmail.state, func.count()).group_by(OutboxEmail.state)
     counts = {row[0]: row[1] for row in session.execute(statement)}
     return {state: counts.get(state, 0) for state in State}
+
+
+@frozen
+class Totals:
+    """Counts of the emails of one name. A clicked email counts as opened and delivered, too."""
+
+    kind: str
+    accepted: int
+    delivered: int
+    opened: int
+    clicked: int
+    bounced: int
+    complained: int
+    unsubscribed: int
+
+
+def totals(session: Session, *, since: datetime | None = None) -> Sequence[Totals]:
+    """One line for each email name, those enqueued from `since` on if given."""
+    statement = (
+        select(
+            OutboxEmail.kind,
+            _count(OutboxEmail.accepted_at.is_not(None)),
+            _count(_reached(EventType.DELIVERED, EventType.OPENED, EventType.CLICKED)),
+            _count(_reached(EventType.OPENED, EventType.CLICKED)),
+            _count(_reached(EventType.CLICKED)),
+            _count(_marked(EventType.BOUNCED)),
+            _count(_marked(EventType.COMPLAINED)),
+            _count(_marked(EventType.UNSUBSCRIBED)),
+        )
+        .group_by(OutboxEmail.kind)
+        .order_by(OutboxEmail.kind)
+    )
+    if since:
+        statement = statement.where(OutboxEmail.created_at >= since)
+    return [Totals(*row) for row in session.execute(statement)]
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _reached(*ranks: EventType) -> ColumnElement[bool]:
+    return OutboxEmail.delivery_status.in_(ranks)
+
+
+def _marked(mark: EventType) -> ColumnElement[bool]:
+    return cast(OutboxEmail.marks, String).contains(f'"{mark}"')

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from log_setup import mask
-from suppression import Stopped
+from outbox.suppression import Stopped
 
 FIELDS = ("to", "cc", "bcc")
 

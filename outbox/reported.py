@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, defer
 
 from events import TrackingEvent
-from models import OutboxEmail
 from outbox.recipients import FIELDS, addresses
+from outbox.tables import OutboxEmail
 
 
 @frozen

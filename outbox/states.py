@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from models import OutboxRow, State
+from outbox.tables import OutboxRow, State
 from outbox.transactions import changed_rows
 
 MOVES: dict[State, frozenset[State]] = {

@@ -8,13 +8,11 @@ from flask import current_app
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from extensions import email as email_service
-from models import OPEN_OUTCOMES, WORKER_LOST, Attempt, OutboxRow, State
-from outbox.blanking import blank_accepted
-from outbox.breaker import availability
-from outbox.claim import may_go_out_through
-from outbox.notes import note
+from extensions import email
+from outbox.retention import redact_accepted
 from outbox.states import check_move
+from outbox.tables import OPEN_OUTCOMES, Attempt, AttemptOutcome, OutboxRow, State
+from outbox.timeline import add_event
 from outbox.transactions import changed_rows, now, returned, transaction
 
 logger = logging.getLogger(__name__)
@@ -37,23 +35,6 @@ def sweep() -> int:
     return lost + late + resent
 
 
-def oldest_due_age(*, callable_only: bool = False) -> float:
-    """How many seconds the longest waiting due row has been due; 0 if none is.
-
-    With `callable_only` without those that wait for a provider which may not be called.
-    """
-    oldest = select(func.min(OutboxRow.due_at)).where(OutboxRow.state == State.QUEUED)
-    with transaction() as session:
-        moment = now(session)
-        if callable_only:
-            callable_now = availability(session, email_service.chain, moment)
-            if not callable_now.any:
-                return 0.0
-            oldest = oldest.where(may_go_out_through(callable_now))
-        due_at = session.scalar(oldest)
-    return max(0.0, (moment - due_at).total_seconds()) if due_at else 0.0
-
-
 def _end_lost_leases(session: Session, moment: datetime) -> int:
     """A worker died: repeat where that is safe, else say that nobody knows."""
     for target in (State.ACCEPTED, State.QUEUED, State.UNKNOWN, State.FAILED):
@@ -66,8 +47,8 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
     called = OutboxRow.calling_since.is_not(None)
     reported = OutboxRow.delivery_status.is_not(None)  # an event came: the provider has it
     unsafe = and_(called, OutboxRow.task == "email", not_(_honours_keys()))
-    # A suspect row is claimed alone, so its death counts against it.
-    crashes = OutboxRow.crashes + case((OutboxRow.suspect, 1), else_=0)
+    # A quarantined row is claimed alone, so its death counts against it.
+    crashes = OutboxRow.crashes + case((OutboxRow.quarantined, 1), else_=0)
     statement = (
         update(OutboxRow)
         .where(OutboxRow.id.in_(ids), lost)
@@ -81,9 +62,9 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
             accepted_at=case((reported, moment)),
             unknown_since=case((and_(unsafe, not_(reported)), moment)),
             due_at=moment,
-            bound=or_(OutboxRow.bound, called),
+            pinned=or_(OutboxRow.pinned, called),
             crashes=crashes,
-            suspect=True,
+            quarantined=True,
             lease_token=None,
             lease_until=None,
             calling_since=None,
@@ -94,7 +75,7 @@ def _end_lost_leases(session: Session, moment: datetime) -> int:
     _tell_of_lost_workers(session, states, moment)
     for row_id, state in states:
         if state == State.ACCEPTED:
-            blank_accepted(session, row_id, moment)
+            redact_accepted(session, row_id, moment)
     return len(states)
 
 
@@ -110,13 +91,13 @@ def _tell_of_lost_workers(
             .where(Attempt.ended_at.is_(None), Attempt.email_id == row_id)
             .values(
                 ended_at=moment,
-                outcome=WORKER_LOST,
+                outcome=AttemptOutcome.WORKER_LOST,
                 error="the process died during the call",
                 decision=decision,
             ),
         )
         if not told:
-            note(session, row_id, WORKER_LOST, decision, at=moment)
+            add_event(session, row_id, AttemptOutcome.WORKER_LOST, decision, at=moment)
 
 
 def _expire(session: Session, moment: datetime) -> int:
@@ -131,7 +112,7 @@ def _expire(session: Session, moment: datetime) -> int:
     )
     expired = returned(session, statement, OutboxRow.id)
     for (row_id,) in expired:
-        note(session, row_id, State.EXPIRED, at=moment)
+        add_event(session, row_id, State.EXPIRED, at=moment)
     return len(expired)
 
 
@@ -152,18 +133,16 @@ def _resend_unknown(session: Session, moment: datetime) -> int:
             OutboxRow.unknown_since <= moment - wait,
             lost_answers < 2,
         )
-        .values(state=State.QUEUED, due_at=moment, unknown_since=None, bound=False)
+        .values(state=State.QUEUED, due_at=moment, unknown_since=None, pinned=False)
     )
     resent = returned(session, statement, OutboxRow.id)
     for (row_id,) in resent:
-        note(session, row_id, "sent_again", f"no news for {wait.total_seconds():g} s", at=moment)
+        add_event(
+            session, row_id, "sent_again", f"no news for {wait.total_seconds():g} s", at=moment
+        )
     return len(resent)
 
 
 def _honours_keys() -> ColumnElement[bool]:
-    names = [
-        name
-        for name in email_service.chain
-        if email_service.provider(name).capabilities.idempotency_window
-    ]
+    names = [name for name in email.chain if email.provider(name).capabilities.idempotency_window]
     return OutboxRow.provider.in_(names)

@@ -110,9 +110,9 @@ def simulator(simulator_process: Simulator) -> Simulator:
 
 
 def _close(app: Flask) -> None:
-    import background
+    from outbox import running
 
-    background.stop_delivery(app)
+    running.stop(app)
     with app.app_context():
         db.session.remove()
         db.engine.dispose()

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-import background
 import emails
 import outbox
 from background import send_in_background
-from celery_app import WakePublisher
 from extensions import db
 from message import EmailMessage
+from outbox import running
+from outbox.celery_workers import WakePublisher
 from tests.conftest import MakeApp
 from tests.processes import free_port, wait_until
 
@@ -46,7 +46,7 @@ def test_the_same_message_twice_is_one_email(context: Flask):
 
 def test_wake_up_comes_after_the_commit_and_once(context: Flask, monkeypatch: pytest.MonkeyPatch):
     woken: list[list[str]] = []
-    monkeypatch.setattr(background, "wake", woken.append)
+    monkeypatch.setattr(running, "wake", woken.append)
     ids = [send_in_background(hello()).id, send_in_background(hello()).id]
     assert woken == []
     db.session.commit()
@@ -60,7 +60,7 @@ def test_a_failing_wake_up_never_reaches_the_caller(
     def broken(_ids: list[str]) -> None:
         raise OSError("no")
 
-    monkeypatch.setitem(background._WAKE, "sync", broken)
+    monkeypatch.setitem(running._WAKE, "sync", broken)
     send_in_background(hello())
     db.session.commit()
     assert "wake_failed" in caplog.text
@@ -92,7 +92,7 @@ def test_a_forgotten_commit_is_logged_with_the_view_in_production(
     )  # fmt: skip
     assert app.test_client().post("/api/forgetful").status_code == 200
     assert "view forget ends with uncommitted emails" in caplog.text
-    background.stop_delivery(app)
+    running.stop(app)
 
 
 def test_a_forgotten_commit_in_a_command_is_an_error(app: Flask):
@@ -152,9 +152,9 @@ def test_publishing_starts_again_after_the_pause(monkeypatch: pytest.MonkeyPatch
         paused.set()
         go_on.wait(5)
 
-    monkeypatch.setattr("celery_app.time.sleep", sleep)
+    monkeypatch.setattr("outbox.celery_workers.time.sleep", sleep)
     broker = Broker()
-    publisher = WakePublisher(broker)  # type: ignore[arg-type]  # a stand-in
+    publisher = WakePublisher(broker, running.TASK)  # type: ignore[arg-type]  # a stand-in
     publisher.publish(["a"])
     assert paused.wait(5)
     publisher.publish(["b"])
@@ -174,10 +174,10 @@ def test_a_process_that_is_about_to_stop_claims_nothing_more(make_app: MakeApp):
     with app.app_context():
         email_id = send_in_background(hello()).id
         db.session.commit()
-    background.start_delivery(app, goes_on=lambda: False)
+    running.start(app, goes_on=lambda: False)
     dispatcher = app.extensions["dispatcher"]
     wait_until(lambda: not dispatcher._thread.is_alive(), "the dispatcher to end")
     with app.app_context():
-        row = outbox.find(db.session(), email_id)
+        row = db.session.get(outbox.OutboxEmail, email_id)
         assert row is not None
         assert row.state == "queued"

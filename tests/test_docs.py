@@ -16,10 +16,10 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 import emails.compose
 import providers.resend
 from cli import email_commands
+from cli.scaffold import INDEX, create_email
 from config import SETTINGS
 from email_service import EmailService
 from message import EmailMessage
-from scaffold import INDEX, create_email
 from testing import assert_email_sent
 from tests.processes import ROOT
 from tests.test_imports import LADDER

@@ -23,6 +23,6 @@ def test_the_same_sign_up_reaches_each_provider(make_app: MakeApp, simulator: Si
     assert answer.status_code == 201
     [record] = simulator.accepted("ann@example.com")
     with app.app_context():
-        [row] = outbox.recent(db.session(), state="accepted")
+        [row] = outbox.reading.recent(db.session(), outbox.OutboxEmail, state="accepted")
         assert (row.state, row.provider) == ("accepted", name)
         assert (row.provider_message_id, record["provider"]) == (record["id"], name)

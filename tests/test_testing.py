@@ -10,7 +10,7 @@ import outbox
 from background import send_in_background
 from extensions import db, email
 from message import EmailMessage
-from models import State
+from outbox import State
 from testing import assert_email_sent, assert_no_email_sent
 from tests.conftest import MakeApp
 

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-import outbox
 import tracking
 from events import EventType, TrackingEvent
-from models import State, utc_now
+from models import utc_now
+from outbox import State
+from outbox.claim import claim
+from outbox.sweep import sweep
 from outbox.transactions import transaction
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, yes
@@ -52,11 +54,11 @@ def test_all_orders_of_events_end_in_the_same_state(app: Flask):
 
 def test_an_event_answers_what_nobody_knew(app: Flask):
     email_id = queue()
-    change(email_id, state=State.UNKNOWN, bound=True, provider="sendgrid", unknown_since=utc_now())
+    change(email_id, state=State.UNKNOWN, pinned=True, provider="sendgrid", unknown_since=utc_now())
     tell(event(EventType.QUEUED, email_id=email_id, provider_message_id="sg-1"))
     email = row(email_id)
     assert (email.state, email.provider_message_id) == (State.ACCEPTED, "sg-1")
-    assert (email.bound, email.delivery_status) == (False, "queued")
+    assert (email.pinned, email.delivery_status) == (False, "queued")
 
 
 def test_an_email_is_found_by_the_providers_id_too_but_only_its_own(app: Flask):
@@ -72,7 +74,7 @@ def test_an_event_keeps_what_already_waits_to_be_sent_again_from_being_sent(app:
     email_id = queue(if_unknown="resend")
     change(email_id, provider="sendgrid")  # the policy has queued it again
     tell(event(EventType.DELIVERED, email_id=email_id))
-    assert outbox.claim(5) == []
+    assert claim(5) == []
     email = row(email_id)
     assert (email.state, email.lease_token) == (State.ACCEPTED, None)
     assert email.accepted_at is not None
@@ -82,10 +84,10 @@ def test_an_email_whose_question_was_answered_is_not_sent_again(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     email_id = queue(if_unknown="resend")
-    change(email_id, state=State.UNKNOWN, bound=True, provider="sendgrid", unknown_since=utc_now())
+    change(email_id, state=State.UNKNOWN, pinned=True, provider="sendgrid", unknown_since=utc_now())
     tell(event(EventType.DELIVERED, email_id=email_id))
     called = answer(monkeypatch, yes())
     app.config["EMAIL_UNKNOWN_WAIT"] = 0
-    outbox.sweep()
-    assert outbox.claim(5) == []
+    sweep()
+    assert claim(5) == []
     assert called == []

@@ -32,14 +32,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("address", "scope", name=op.f("uq_suppressions_address")),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("suspect", sa.Boolean(), nullable=False, server_default=sa.false()))
-        batch_op.add_column(sa.Column("bound", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("quarantined", sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column("pinned", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.drop_column("bound")
-        batch_op.drop_column("suspect")
+        batch_op.drop_column("pinned")
+        batch_op.drop_column("quarantined")
 
     op.drop_table("suppressions")
     op.drop_table("provider_states")

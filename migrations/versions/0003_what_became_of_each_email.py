@@ -35,7 +35,7 @@ def upgrade() -> None:
             sa.Column("task", sa.String(length=16), nullable=False, server_default="email")
         )
         batch_op.add_column(sa.Column("origin", sa.String(length=100), nullable=True))
-        batch_op.add_column(sa.Column("blanked_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("redacted_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.drop_index("ix_outbox_state_due_at")
         batch_op.create_index(
             "ix_outbox_state_task_due_at", ["state", "task", "due_at"], unique=False
@@ -64,7 +64,7 @@ def downgrade() -> None:
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index("ix_outbox_state_task_due_at")
         batch_op.create_index("ix_outbox_state_due_at", ["state", "due_at"], unique=False)
-        batch_op.drop_column("blanked_at")
+        batch_op.drop_column("redacted_at")
         batch_op.drop_column("origin")
         batch_op.drop_column("task")
     op.drop_table("email_events")

@@ -20,7 +20,8 @@ from werkzeug.test import TestResponse
 from app import create_app
 from blueprints import accounts
 from extensions import Base, db, limiter
-from models import OutboxEmail, User
+from models import User
+from outbox import OutboxEmail
 from testing import TEST_SETTINGS
 from tests import provider_events
 from tests.blueprints.stripe_events import SECRET

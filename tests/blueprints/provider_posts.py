@@ -10,7 +10,8 @@ from werkzeug.test import TestResponse
 
 from extensions import db
 from message import EmailMessage, new_id
-from models import ReceivedEvent, State, Suppression
+from models import ReceivedEvent
+from outbox import State, Suppression
 from outbox.enqueue import enqueue
 from tests.provider_events import (
     HEADERS,

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 import outbox
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail, User, utc_now
+from models import User, utc_now
+from outbox import OutboxEmail
 from testing import assert_email_sent, assert_no_email_sent
 from tests.blueprints.conftest import (
     HASH,
@@ -251,7 +252,7 @@ def test_a_new_account_joins_the_subscribers_and_hears_from_us_in_three_days(
     assert later.send_at
     assert timedelta(0) <= later.send_at - before - timedelta(days=3) < timedelta(minutes=1)
     with any_app.app_context():
-        [change] = outbox.recent_changes(db.session())
+        [change] = outbox.reading.recent(db.session(), outbox.OutboxChange)
         assert (change.kind, change.recipient) == ("subscribe", "bob@example.com")
         assert change.message["first_name"] == BOB["name"]
 
@@ -262,4 +263,4 @@ def test_a_second_sign_up_begins_nothing_again(
     app.test_client().post("/api/signup", json={"name": "Ann", "email": "ann@example.com"})
     assert scheduled_emails == []
     with app.app_context():
-        assert outbox.recent_changes(db.session()) == []
+        assert outbox.reading.recent(db.session(), outbox.OutboxChange) == []

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from message import EmailMessage, new_id
-from models import OutboxEmail
+from outbox import OutboxEmail
 from testing import assert_email_sent
 from tests.blueprints.conftest import PRODUCTION, at_once, outbox_rows, stored
 from tests.conftest import MakeApp

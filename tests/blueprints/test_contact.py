@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail
+from outbox import OutboxEmail
 from testing import assert_email_sent, assert_no_email_sent
 from tests.blueprints.conftest import csrf_token, outbox_rows, stored
 from tests.conftest import MakeApp

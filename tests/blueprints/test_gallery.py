@@ -13,7 +13,7 @@ import outbox
 from blueprints import live_reload
 from emails.compose import all_emails
 from extensions import db
-from models import OutboxEmail
+from outbox import OutboxEmail
 from tests.blueprints.test_development_pages import POLICY
 
 WELCOME = "emails/welcome.html"
@@ -159,7 +159,7 @@ def test_the_version_changes_when_a_template_is_saved(
 
 def stored(app: Flask) -> list[OutboxEmail]:
     with app.app_context():
-        return list(outbox.recent(db.session()))
+        return list(outbox.reading.recent(db.session(), outbox.OutboxEmail))
 
 
 def test_a_sample_is_composed_for_and_sent_to_the_address_that_was_typed(

@@ -13,7 +13,8 @@ from sqlalchemy import text, update
 from background import send_in_background
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail, utc_now
+from models import utc_now
+from outbox import OutboxEmail
 from tests.conftest import MakeApp
 from tests.processes import free_port
 

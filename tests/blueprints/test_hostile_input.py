@@ -11,7 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from extensions import db
-from models import OutboxEmail, User
+from models import User
+from outbox import OutboxEmail
 from tests.blueprints.conftest import add_user, serving, stored
 from tests.servers import PostgreSQL
 

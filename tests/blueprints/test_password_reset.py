@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
 
 from message import EmailMessage
-from models import OutboxEmail, User
+from models import User
+from outbox import OutboxEmail
 from testing import assert_email_sent
 from tests.blueprints.conftest import (
     HASH,

@@ -12,7 +12,8 @@ from sqlalchemy import select, update
 import tracking
 from events import TrackingEvent
 from extensions import db
-from models import EmailEvent, OutboxEmail, ReceivedEvent
+from models import ReceivedEvent
+from outbox import EmailEvent, OutboxEmail
 from providers import HTTP_PROVIDERS
 from tests.blueprints.conftest import stored
 from tests.blueprints.provider_posts import (
@@ -243,7 +244,7 @@ def test_an_event_answers_whether_an_unknown_email_was_accepted(any_app: Flask, 
     client, email = any_app.test_client(), accepted_email(any_app, provider)
     with any_app.app_context():
         row = update(OutboxEmail).where(OutboxEmail.id == email.id)
-        lost = {"state": "unknown", "bound": True, "provider_message_id": None}
+        lost = {"state": "unknown", "pinned": True, "provider_message_id": None}
         db.session.execute(row.values(lost))
         db.session.commit()
     assert post(client, provider, email.event("email.delivered")).status_code == 200

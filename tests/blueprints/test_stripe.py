@@ -19,7 +19,8 @@ import extensions
 import outbox
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail, ReceivedEvent
+from models import ReceivedEvent
+from outbox import OutboxEmail
 from testing import assert_email_sent, assert_no_email_sent
 from tests.blueprints.conftest import at_once, stored
 from tests.blueprints.stripe_events import (
@@ -405,6 +406,6 @@ def test_a_paid_checkout_makes_a_customer_of_the_subscriber_once(
         client, event("checkout.session.completed", checkout(id="cs_2", payment_status="unpaid"))
     )
     with any_app.app_context():
-        [change] = outbox.recent_changes(db.session())
+        [change] = outbox.reading.recent(db.session(), outbox.OutboxChange)
         assert (change.kind, change.message["tag"]) == ("add-tag", "customer")
         assert change.recipient == "ann@example.com"

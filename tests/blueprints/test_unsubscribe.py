@@ -12,20 +12,19 @@ import emails
 import outbox
 from background import send_in_background
 from errors import InvalidMessage
-from extensions import db
-from extensions import email as email_service
+from extensions import db, email
 from message import EmailMessage
-from models import State, Suppression, utc_now
+from models import utc_now
+from outbox import State, Suppression
 from tests.blueprints.conftest import PRODUCTION, outbox_rows, stored
 from tests.conftest import MakeApp
-from unsubscribe_links import address_of, unsubscribe_url
 
 ADDRESS = "Ann+x@example.com"
 
 
 def link_path(app: Flask, address: str = ADDRESS) -> str:
     with app.app_context():
-        return unsubscribe_url(address).removeprefix(app.config["APP_URL"])
+        return email.unsubscribe_links.url(address).removeprefix(app.config["APP_URL"])
 
 
 def enqueue(app: Flask, message: EmailMessage) -> str:
@@ -84,7 +83,7 @@ def test_twice_is_fine_and_the_provider_is_told_once(any_app: Flask):
     path = link_path(any_app)
     assert [client.post(path).status_code for _ in range(3)] == [200] * 3
     with any_app.app_context():
-        [change] = outbox.recent_changes(db.session())
+        [change] = outbox.reading.recent(db.session(), outbox.OutboxChange)
         assert (change.kind, change.recipient) == ("unsubscribe", ADDRESS.lower())
 
 
@@ -116,10 +115,10 @@ def test_another_secret_key_knows_nothing_of_the_link(app: Flask, make_app: Make
 
 def test_the_link_is_the_same_each_time_and_tells_nothing_about_the_address(app: Flask):
     with app.app_context():
-        links = {unsubscribe_url(each) for each in (ADDRESS, ADDRESS.lower(), ADDRESS)}
+        links = {email.unsubscribe_links.url(each) for each in (ADDRESS, ADDRESS.lower(), ADDRESS)}
         assert len(links) == 1
         token = links.pop().rsplit("/", 1)[1]
-        assert address_of(token) == ADDRESS.lower()
+        assert email.unsubscribe_links.address_of(token) == ADDRESS.lower()
     assert re.fullmatch(r"[\w-]+", token, re.ASCII)
     assert "ann" not in token.lower()
 
@@ -131,7 +130,7 @@ def test_marketing_carries_the_headers_and_the_link_and_nothing_else_does(
         send_in_background(emails.onboarding_day_3(to=ADDRESS, name="Ann"))
         send_in_background(emails.welcome(to=ADDRESS, name="Ann"))
         db.session.commit()
-        url = unsubscribe_url(ADDRESS)
+        url = email.unsubscribe_links.url(ADDRESS)
     onboarding, welcome = outbox_emails
     assert onboarding.headers == {
         "List-Unsubscribe": f"<{url}>",
@@ -146,19 +145,21 @@ def test_marketing_carries_the_headers_and_the_link_and_nothing_else_does(
 def test_marketing_goes_to_one_person_at_a_time(app: Flask):
     for several in ({"to": ["a@example.com", "b@example.com"]}, {"bcc": "b@example.com"}):
         with app.app_context(), pytest.raises(InvalidMessage, match="one address at a time"):
-            email_service.complete(newsletter(**several))
+            email.complete(newsletter(**several))
 
 
 def test_headers_of_your_own_stay(app: Flask):
     own = {"list-unsubscribe": "<https://lists.example.com/out>"}
     with app.app_context():
-        assert email_service.complete(newsletter(headers=own)).headers == own
+        assert email.complete(newsletter(headers=own)).headers == own
 
 
 def test_in_production_the_link_leads_to_the_public_address(make_app: MakeApp):
     app = make_app(**PRODUCTION | {"APP_URL": "https://app.example.com"})
     with app.app_context():
-        assert unsubscribe_url(ADDRESS).startswith("https://app.example.com/unsubscribe/")
+        assert email.unsubscribe_links.url(ADDRESS).startswith(
+            "https://app.example.com/unsubscribe/"
+        )
 
 
 def test_a_provider_without_subscribers_is_no_obstacle(make_app: MakeApp):

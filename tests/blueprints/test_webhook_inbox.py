@@ -9,7 +9,8 @@ from background import send_in_background
 from errors import InvalidMessage
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail, ReceivedEvent
+from models import ReceivedEvent
+from outbox import OutboxEmail
 from testing import assert_no_email_sent
 from webhook_inbox import EventRejected, Incoming, Outcome
 

@@ -11,7 +11,8 @@ from background import send_in_background
 from drill.judge import Row
 from drill.rows import Rows
 from extensions import db
-from models import Attempt, OutboxEmail, utc_now
+from models import utc_now
+from outbox import Attempt, OutboxEmail
 from tests.conftest import MakeApp
 
 STATES = ("queued", "sending", "accepted", "unknown", "failed")
@@ -27,7 +28,7 @@ def ids(make_app: MakeApp, database_url: str) -> Iterator[dict[str, str]]:
         for state, email_id in found.items():
             change = update(OutboxEmail).where(OutboxEmail.id == email_id)
             db.session.execute(change.values(state=state))
-        for outcome in ("OutcomeUnknown", "OutcomeUnknown", "accepted"):
+        for outcome in ("outcome_unknown", "outcome_unknown", "accepted"):
             db.session.add(_attempt(found["accepted"], outcome))
         db.session.commit()
         yield found
@@ -85,4 +86,4 @@ def test_the_story_of_an_email_names_its_state_and_each_attempt(
     finally:
         rows.close()
     assert f"{ids['accepted']}: accepted" in story
-    assert story.count(" OutcomeUnknown resend") == 2
+    assert story.count(" outcome_unknown resend") == 2

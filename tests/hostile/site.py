@@ -11,7 +11,8 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.pool import NullPool
 
 import config
-from models import OutboxEmail, ReceivedEvent, Suppression, User
+from models import ReceivedEvent, User
+from outbox import OutboxEmail, Suppression
 from tests import provider_events
 from tests.hostile.wire import Answer, Header, exchange, request
 from tests.processes import Process, free_port, wait_until

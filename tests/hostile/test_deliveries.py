@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from message import new_id
-from models import OutboxEmail, State
+from outbox import OutboxEmail, State
 from tests.hostile.conftest import StartSite
 from tests.hostile.events import (
     SENDERS,

@@ -6,9 +6,9 @@
 import sys
 import threading
 
-import outbox
 from app import create_app
 from extensions import db
+from outbox.claim import claim
 from testing import TEST_SETTINGS
 
 app = create_app({**TEST_SETTINGS, "DATABASE_URL": sys.argv[1], "LOG_LEVEL": "ERROR"})
@@ -17,7 +17,7 @@ claimed: list[str] = []
 
 def work() -> None:
     with app.app_context():
-        while batch := outbox.claim(25):
+        while batch := claim(25):
             claimed.extend(each.id for each in batch)
 
 

@@ -10,13 +10,14 @@ from attrs import frozen
 from flask import Flask
 from sqlalchemy import delete, update
 
-import background
 import outbox
 from app import create_app
 from background import send_in_background
 from extensions import db
 from message import EmailMessage
-from models import OutboxEmail, ProviderState, State, utc_now
+from models import utc_now
+from outbox import running
+from outbox.tables import OutboxEmail, ProviderState, State
 from testing import TEST_SETTINGS
 from tests.conftest import MakeApp
 from tests.processes import Process, wait_until
@@ -44,7 +45,7 @@ class Delivery:
 
     def row(self, email_id: str) -> OutboxEmail:
         with self.app.app_context():
-            found = outbox.find(db.session(), email_id)
+            found = db.session.get(outbox.OutboxEmail, email_id)
             assert found is not None
             _ = found.tries
             db.session.expunge(found)
@@ -75,7 +76,7 @@ class Delivery:
     def give_up(self, email_id: str) -> None:
         """Cancel the email, and let the provider be trusted again."""
         with self.app.app_context():
-            outbox.cancel(db.session(), email_id)
+            outbox.actions.cancel(db.session(), email_id)
             db.session.execute(delete(ProviderState))
             db.session.commit()
 
@@ -114,9 +115,9 @@ def delivery(
             worker = stack.enter_context(Process(command, settings, log))
             worker.wait_for_output("ready.")
         app = create_app({**TEST_SETTINGS, **settings})
-        background.start_delivery(app)
+        running.start(app)
         yield Delivery(app, mode, simulator_process)
-        background.stop_delivery(app)
+        running.stop(app)
         with app.app_context():
             db.session.remove()
             db.engine.dispose()

@@ -12,8 +12,9 @@ import outbox
 from email_service import EmailService
 from extensions import db
 from message import EmailMessage
-from models import Attempt, OutboxEmail, utc_now
+from models import utc_now
 from outbox.enqueue import enqueue
+from outbox.tables import Attempt, OutboxEmail
 from outbox.transactions import transaction
 from providers.base import Receipt
 
@@ -37,7 +38,7 @@ def story(email_id: str) -> list[tuple[str, str]]:
     with transaction() as session:
         return [
             (each.type, each.detail)
-            for each in outbox.timeline(session.get_one(OutboxEmail, email_id))
+            for each in outbox.timeline.moments(session.get_one(OutboxEmail, email_id))
         ]
 
 
@@ -48,7 +49,7 @@ def change(email_id: str, **values: Any) -> None:
 
 def open_attempt(email_id: str, provider: str, **fields: Any) -> None:
     """A call to `provider` of which nobody knows the outcome. Its bytes are those of no message."""
-    values = {"wire_hash": "0", "started_at": utc_now(), "outcome": "OutcomeUnknown", **fields}
+    values = {"wire_hash": "0", "started_at": utc_now(), "outcome": "outcome_unknown", **fields}
     with transaction() as session:
         session.add(Attempt(email_id=email_id, provider=provider, **values))
 

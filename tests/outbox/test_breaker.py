@@ -4,6 +4,7 @@ import hashlib
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 from flask import Flask
 
 import outbox
@@ -17,9 +18,12 @@ from errors import (
     RateLimited,
 )
 from extensions import db, email
-from models import ProviderState, State, utc_now
-from outbox.breaker import THRESHOLD, availability, begin_probe, provider_states, record
-from outbox.frozen import thaw
+from message import from_json
+from models import utc_now
+from outbox.breaker import THRESHOLD, CallState, availability, begin_probe, call_statuses, record
+from outbox.claim import claim
+from outbox.delivery import deliver_claimed
+from outbox.tables import ProviderState, State
 from outbox.transactions import transaction
 from tests.outbox.rows import answer, change, in_threads, open_attempt, queue, row, yes
 
@@ -121,7 +125,7 @@ def test_while_the_only_provider_is_paused_rows_wait_unclaimed(app: Flask):
     ids = [queue() for _ in range(3)]
     for name in CHAIN:
         learn(AuthenticationFailed("401", 401), name=name)
-    assert outbox.claim(5) == []
+    assert claim(5) == []
     assert {row(each).state for each in ids} == {State.QUEUED}
     assert {row(each).attempts for each in ids} == {0}
 
@@ -129,15 +133,11 @@ def test_while_the_only_provider_is_paused_rows_wait_unclaimed(app: Flask):
 def test_a_bad_key_fails_no_email_and_one_probe_finds_out_that_it_is_mended(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
-    app.extensions["email"] = type(app.extensions["email"])(
-        providers=app.extensions["email"].providers,
-        chain=("resend",),
-        from_email=app.extensions["email"].from_email,
-    )
+    app.extensions["email"] = evolve(app.extensions["email"], chain=("resend",))
     ids = [queue() for _ in range(40)]
     called = answer(monkeypatch, *[AuthenticationFailed("401", 401)] * 40)
     for _ in range(40):
-        outbox.deliver_claimed(outbox.claim(1))
+        deliver_claimed(claim(1))
     assert len(called) == 1  # the first refusal paused everything
     assert {row(each).state for each in ids} == {State.QUEUED}
     answer(monkeypatch, *[yes()] * 40)
@@ -145,7 +145,7 @@ def test_a_bad_key_fails_no_email_and_one_probe_finds_out_that_it_is_mended(
         session.get_one(ProviderState, "resend").open_until = utc_now() - timedelta(seconds=1)
     for each in ids:
         change(each, due_at=utc_now() - timedelta(seconds=1))
-    assert len(outbox.claim(20)) == 1  # the probe, and nothing beside it
+    assert len(claim(20)) == 1  # the probe, and nothing beside it
 
 
 def test_the_probe_row_takes_the_first_provider_and_the_others_the_second(app: Flask):
@@ -154,21 +154,21 @@ def test_the_probe_row_takes_the_first_provider_and_the_others_the_second(app: F
     learn(*[DOWN] * THRESHOLD)
     with transaction() as session:
         session.get_one(ProviderState, "resend").open_until = utc_now() - timedelta(seconds=1)
-    assert sorted(each.provider for each in outbox.claim(3)) == ["resend", "sendgrid", "sendgrid"]
+    assert sorted(each.provider for each in claim(3)) == ["resend", "sendgrid", "sendgrid"]
 
 
 def test_a_bound_row_waits_for_its_own_provider(app: Flask):
     bound, free = queue(), queue()
-    change(bound, bound=True, provider="resend")
+    change(bound, pinned=True, provider="resend")
     learn(*[DOWN] * THRESHOLD)
-    assert [each.id for each in outbox.claim(5)] == [free]
+    assert [each.id for each in claim(5)] == [free]
 
 
 def test_a_bound_row_whose_provider_is_no_longer_configured_is_held(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     email_id = queue()
-    change(email_id, bound=True, provider="sequenzy")
+    change(email_id, pinned=True, provider="sequenzy")
     open_attempt(email_id, "sequenzy")
     called = answer(monkeypatch)
     outbox.deliver(email_id)
@@ -180,12 +180,12 @@ def test_a_bound_row_is_held_once_the_provider_has_forgotten_its_key(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     email_id = queue()
-    request = email.build("resend", thaw(row(email_id).message), email_id)
+    request = email.build("resend", from_json(row(email_id).message), email_id)
     open_attempt(
         email_id, "resend", started_at=utc_now() - timedelta(hours=25),
         wire_hash=hashlib.sha256(request.body).hexdigest(),
     )  # fmt: skip
-    change(email_id, bound=True, provider="resend")
+    change(email_id, pinned=True, provider="resend")
     called = answer(monkeypatch)
     outbox.deliver(email_id)
     assert called == []
@@ -195,10 +195,11 @@ def test_a_bound_row_is_held_once_the_provider_has_forgotten_its_key(
 def test_states_are_shown_in_words(app: Flask):
     learn(AuthenticationFailed("resend answered 401: API key is invalid", 401))
     with transaction() as session:
-        states = provider_states(session, CHAIN, utc_now())
-    assert states["sendgrid"] == "ok"
-    assert states["resend"].startswith("paused until 20")
-    assert "API key is invalid" in states["resend"]
+        statuses = call_statuses(session, CHAIN, utc_now())
+    assert str(statuses["sendgrid"]) == "ok"
+    assert statuses["resend"].state is CallState.PAUSED
+    assert str(statuses["resend"]).startswith("paused until 20")
+    assert "API key is invalid" in str(statuses["resend"])
     body = app.test_client().get("/readyz").get_json()
     assert body["providers"]["sendgrid"] == "ok"
     assert body["status"] == "ok"
@@ -219,4 +220,4 @@ def test_opening_is_logged_once_with_the_reason(app: Flask, caplog: pytest.LogCa
     learn(*[DOWN] * (THRESHOLD + 3))
     lines = [each.getMessage() for each in caplog.records if "left alone" in each.getMessage()]
     assert len(lines) == 1
-    assert "ProviderUnavailable: down" in lines[0]
+    assert "provider_unavailable: down" in lines[0]

@@ -20,13 +20,16 @@ from errors import (
     RateLimited,
     UnsupportedFeature,
 )
-from extensions import db
-from extensions import email as email_service
-from models import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State, utc_now
+from extensions import db, email
+from models import utc_now
+from outbox.claim import claim
+from outbox.delivery import deliver_claimed
 from outbox.outcomes import MAX_ATTEMPTS
+from outbox.suppression import suppress
+from outbox.sweep import sweep
+from outbox.tables import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State
 from outbox.transactions import transaction
 from providers.resend import Resend
-from suppression import suppress
 from tests.conftest import MakeApp
 from tests.outbox.conftest import KEYS
 from tests.outbox.rows import answer, queue, row, yes
@@ -59,7 +62,7 @@ def the_row(row_id: str) -> OutboxRow:
 
 def all_changes() -> list[OutboxChange]:
     with transaction() as session:
-        return list(outbox.recent_changes(session))
+        return list(outbox.reading.recent(session, outbox.OutboxChange))
 
 
 def make_due(row_id: str) -> None:
@@ -68,7 +71,7 @@ def make_due(row_id: str) -> None:
 
 
 def deliver_all() -> None:
-    outbox.deliver_claimed(outbox.claim(10))
+    deliver_claimed(claim(10))
 
 
 @contextmanager
@@ -105,7 +108,10 @@ def test_a_change_reaches_the_providers_list_by_the_way_of_emails(
         [contact] = simulator.subscribers("sequenzy")["contacts"]
         assert (contact["email"], contact["tags"]) == (ADDRESS, ["customer"])
         assert len(simulator.subscribers("sequenzy")["events"]) == 1
-        kinds = {each.kind: each.state for each in outbox.recent_changes(db.session())}
+        kinds = {
+            each.kind: each.state
+            for each in outbox.reading.recent(db.session(), outbox.OutboxChange)
+        }
     assert kinds == dict.fromkeys(
         ["subscribe", "add-tag", "record-event", "remove-tag"], "accepted"
     )
@@ -155,8 +161,11 @@ def test_a_list_that_cannot_be_changed_stops_no_email(
     with answering(monkeypatch, error):
         deliver_all()
     with transaction() as session:
-        states = outbox.provider_states(session, email_service.chain, utc_now())
-    assert states == {"resend": "ok", "sendgrid": "ok"}
+        statuses = outbox.breaker.call_statuses(session, email.chain, utc_now())
+    assert {name: str(each) for name, each in statuses.items()} == {
+        "resend": "ok",
+        "sendgrid": "ok",
+    }
     email_id = queue()
     called = answer(monkeypatch, yes())
     deliver_all()
@@ -171,7 +180,7 @@ def test_what_is_refused_for_good_fails_at_once_and_can_be_tried_again_by_hand(
         deliver_all()
     assert the_row(row_id).state == State.FAILED
     with transaction() as session:
-        assert outbox.retry(session, row_id)
+        assert outbox.actions.retry(session, row_id)
     with answering(monkeypatch, None):
         deliver_all()
     assert the_row(row_id).state == State.ACCEPTED
@@ -190,14 +199,14 @@ def test_after_the_last_attempt_it_has_failed_and_is_never_unknown(
 
 def test_a_worker_that_died_over_it_is_followed_by_another_at_any_provider(app: Flask):
     app.config["EMAIL_PROVIDER"] = ("sendgrid",)  # it honours no key: an email would be unknown
-    email_service.init_app(app)
+    email.init_app(app)
     row_id = subscribe()
-    outbox.claim(5)
+    claim(5)
     with transaction() as session:
         lost = session.get_one(OutboxChange, row_id)
         lost.lease_until, lost.calling_since = utc_now() - timedelta(seconds=1), utc_now()
-    outbox.sweep()
-    assert (the_row(row_id).state, the_row(row_id).suspect) == (State.QUEUED, True)
+    sweep()
+    assert (the_row(row_id).state, the_row(row_id).quarantined) == (State.QUEUED, True)
 
 
 def test_it_stays_with_the_first_provider_and_moves_only_with_the_configuration(
@@ -208,20 +217,20 @@ def test_it_stays_with_the_first_provider_and_moves_only_with_the_configuration(
     with transaction() as session:
         later = utc_now() + timedelta(minutes=5)
         session.add(ProviderState(name="resend", failures=5, open_until=later))
-    assert outbox.claim(5) == []  # sendgrid would be free, but has another list
+    assert claim(5) == []  # sendgrid would be free, but has another list
     app.config["EMAIL_PROVIDER"] = ("sendgrid",)
-    email_service.init_app(app)
-    assert [each.provider for each in outbox.claim(5)] == ["sendgrid"]
+    email.init_app(app)
+    assert [each.provider for each in claim(5)] == ["sendgrid"]
 
 
 def test_it_is_no_email_anywhere(app: Flask):
     row_id = subscribe()
     with transaction() as session:
-        assert outbox.recent(session) == []
-        assert outbox.find(session, row_id) is None
-        assert outbox.find_row(session, row_id) is not None
-        assert outbox.count_by_state(session)["queued"] == 0
-        assert outbox.totals(session) == []
+        assert outbox.reading.recent(session, outbox.OutboxEmail) == []
+        assert session.get(outbox.OutboxEmail, row_id) is None
+        assert session.get(outbox.OutboxRow, row_id) is not None
+        assert outbox.reading.count_by_state(session)["queued"] == 0
+        assert outbox.reading.totals(session) == []
     assert app.test_client().get(f"/api/emails/{row_id}").status_code == 404
 
 
@@ -230,7 +239,7 @@ def test_a_suppressed_address_can_still_be_unsubscribed(app: Flask):
         suppress(session, ADDRESS, "all", reason="hard bounce", source="test")
     row_id = subscribers.unsubscribe(ADDRESS).id
     db.session.commit()
-    assert [each.id for each in outbox.claim(5)] == [row_id]
+    assert [each.id for each in claim(5)] == [row_id]
 
 
 def test_what_the_provider_has_no_such_thing_as_is_said_at_once(make_app: MakeApp):
@@ -258,7 +267,7 @@ def test_its_timeline_names_the_attempts(app: Flask, monkeypatch: pytest.MonkeyP
     with answering(monkeypatch, None):
         deliver_all()
     with transaction() as session:
-        told = outbox.timeline(session.get_one(OutboxChange, row_id))
+        told = outbox.timeline.moments(session.get_one(OutboxChange, row_id))
     assert [(each.type, each.detail) for each in told] == [
         ("enqueued", "subscribe"), ("attempt", "resend"), ("accepted", "resend 200"),
     ]  # fmt: skip
@@ -267,10 +276,10 @@ def test_its_timeline_names_the_attempts(app: Flask, monkeypatch: pytest.MonkeyP
 def test_emails_go_first_and_changes_leave_them_room(app: Flask):
     changes = [subscribe() for _ in range(4)]
     emails = [queue() for _ in range(2)]
-    assert [each.id for each in outbox.claim(2)] == emails
-    assert len(outbox.claim(8, changes=3)) == 3
-    assert outbox.claim(8, changes=0) == []
-    [last] = outbox.claim(8)
+    assert [each.id for each in claim(2)] == emails
+    assert len(claim(8, changes=3)) == 3
+    assert claim(8, changes=0) == []
+    [last] = claim(8)
     assert last.id in changes
 
 
@@ -280,9 +289,9 @@ def test_a_change_that_waits_for_its_provider_does_not_make_the_app_unready(app:
         session.get_one(OutboxChange, row_id).due_at = utc_now() - timedelta(hours=1)
         later = utc_now() + timedelta(minutes=5)
         session.add(ProviderState(name="resend", failures=5, open_until=later))
-    assert outbox.oldest_due_age(callable_only=True) == 0  # sendgrid has nothing to do
-    assert outbox.oldest_due_age() > 3000
+    assert outbox.readiness.oldest_due_age(callable_only=True) == 0  # sendgrid has nothing to do
+    assert outbox.readiness.oldest_due_age() > 3000
     email_id = queue()
     with transaction() as session:
         session.get_one(OutboxEmail, email_id).due_at = utc_now() - timedelta(hours=1)
-    assert outbox.oldest_due_age(callable_only=True) > 3000
+    assert outbox.readiness.oldest_due_age(callable_only=True) > 3000

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -12,12 +13,15 @@ from sqlalchemy.exc import OperationalError
 import outbox
 from email_service import EmailService
 from errors import IntentConflict, OutcomeUnknown, ProviderUnavailable, RateLimited
-from message import Attachment
-from models import Attempt, State, utc_now
+from message import Attachment, from_json, to_json
+from models import utc_now
 from outbox import delivery
+from outbox.claim import claim, release
+from outbox.delivery import deliver_claimed
 from outbox.enqueue import enqueue
-from outbox.frozen import freeze, thaw
 from outbox.states import MOVES, IllegalMove, check_move, move
+from outbox.sweep import sweep
+from outbox.tables import Attempt, State
 from outbox.transactions import transaction
 from providers.base import Receipt
 from tests.outbox.rows import answer, change, in_threads, message, open_attempt, queue, row, yes
@@ -28,7 +32,7 @@ def test_no_two_claims_ever_get_the_same_row(app: Flask):
     claimed: list[str] = []
 
     def work() -> None:
-        while batch := outbox.claim(7):
+        while batch := claim(7):
             claimed.extend(each.id for each in batch)
 
     in_threads(8, work, app)
@@ -38,29 +42,29 @@ def test_no_two_claims_ever_get_the_same_row(app: Flask):
 def test_a_claim_takes_the_longest_waiting_first_and_no_more_than_asked(app: Flask):
     ids = [queue() for _ in range(3)]
     change(ids[2], due_at=utc_now() - timedelta(minutes=5))
-    assert [each.id for each in outbox.claim(2)] == [ids[2], ids[0]]
+    assert [each.id for each in claim(2)] == [ids[2], ids[0]]
 
 
 def test_only_overdue_rows_are_claimed_if_asked(app: Flask):
     late, fresh = queue(), queue()
     change(late, due_at=utc_now() - timedelta(seconds=30))
-    assert [each.id for each in outbox.claim(5, overdue=10)] == [late]
+    assert [each.id for each in claim(5, overdue=10)] == [late]
     assert row(fresh).state == State.QUEUED
 
 
 def test_a_released_row_can_be_claimed_again_at_once(app: Flask):
     email_id = queue()
-    outbox.release(outbox.claim(1)[0])
-    assert [each.id for each in outbox.claim(1)] == [email_id]
+    release(claim(1)[0])
+    assert [each.id for each in claim(1)] == [email_id]
 
 
 def test_who_lost_the_lease_changes_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch):
     email_id = queue()
-    [stale] = outbox.claim(1)
+    [stale] = claim(1)
     change(email_id, lease_until=utc_now() - timedelta(seconds=1))
-    outbox.sweep()
+    sweep()
     called = answer(monkeypatch, yes(), yes())
-    outbox.deliver_claimed([stale])
+    deliver_claimed([stale])
     assert called == []
     assert row(email_id).state == State.QUEUED
 
@@ -69,14 +73,14 @@ def test_a_late_yes_after_a_lost_lease_is_kept_as_an_attempt(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     email_id = queue()
-    [claimed] = outbox.claim(1)
+    [claimed] = claim(1)
 
     def post(_self: EmailService, _name: str, _request: object) -> Receipt:
         change(email_id, lease_token="somebody-else")
         return yes()
 
     monkeypatch.setattr(EmailService, "post", post)
-    outbox.deliver_claimed([claimed])
+    deliver_claimed([claimed])
     assert row(email_id).state == State.SENDING
     with transaction() as session:
         [attempt] = session.scalars(select(Attempt)).all()
@@ -106,18 +110,18 @@ def test_the_sweeper_repeats_only_what_is_safe_to_repeat(
     app: Flask, provider: str | None, calling: bool, expected: State
 ):
     email_id = queue()
-    outbox.claim(1)
+    claim(1)
     past = utc_now() - timedelta(seconds=1)
     change(email_id, lease_until=past, provider=provider, calling_since=past if calling else None)
-    assert outbox.sweep() == 1
+    assert sweep() == 1
     swept = row(email_id)
-    assert (swept.state, swept.suspect, swept.lease_token) == (expected, True, None)
+    assert (swept.state, swept.quarantined, swept.lease_token) == (expected, True, None)
 
 
 def test_the_sweeper_leaves_a_living_lease_alone(app: Flask):
     queue()
-    outbox.claim(1)
-    assert outbox.sweep() == 0
+    claim(1)
+    assert sweep() == 0
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,7 @@ def test_after_the_wait_an_unknown_email_follows_its_own_policy(
 ):
     email_id = queue(if_unknown=policy)
     change(email_id, state=State.UNKNOWN, unknown_since=utc_now() - timedelta(seconds=601))
-    outbox.sweep()
+    sweep()
     assert row(email_id).state == expected
 
 
@@ -180,18 +184,14 @@ def test_a_repeat_with_other_bytes_is_held(app: Flask, monkeypatch: pytest.Monke
 
 
 def test_attempts_end_and_the_email_fails(app: Flask, monkeypatch: pytest.MonkeyPatch):
-    app.extensions["email"] = app.extensions["email"].__class__(
-        providers=app.extensions["email"].providers,
-        chain=("resend",),
-        from_email=app.extensions["email"].from_email,
-    )
+    app.extensions["email"] = evolve(app.extensions["email"], chain=("resend",))
     email_id = queue()
     change(email_id, attempts=19)
     answer(monkeypatch, ProviderUnavailable("down"))
     outbox.deliver(email_id)
     assert (row(email_id).state, row(email_id).attempts) == (State.FAILED, 20)
     with transaction() as session:
-        assert outbox.retry_all_failed(session) == 1
+        assert outbox.actions.retry_all_failed(session) == 1
     assert (row(email_id).state, row(email_id).attempts) == (State.QUEUED, 0)
 
 
@@ -201,7 +201,7 @@ def test_a_message_that_cannot_be_read_costs_only_itself(
     poison, innocent = queue(), queue()
     change(poison, message={"nonsense": True})
     answer(monkeypatch, yes())
-    outbox.deliver_claimed(outbox.claim(2))
+    deliver_claimed(claim(2))
     assert row(poison).state == State.FAILED
     assert row(innocent).state == State.ACCEPTED
 
@@ -216,7 +216,7 @@ def test_one_intent_key_is_one_row_from_50_requests_at_once(app: Flask):
     assert len(ids) == 50
     assert len(set(ids)) == 1
     with transaction() as session:
-        assert outbox.count_by_state(session)["queued"] == 1
+        assert outbox.reading.count_by_state(session)["queued"] == 1
 
 
 def test_one_intent_key_with_other_fields_is_a_conflict(app: Flask):
@@ -237,7 +237,7 @@ def test_the_fourth_email_in_an_hour_is_kept_but_not_sent(app: Flask):
 
     in_threads(8, work, app)
     with transaction() as session:
-        counts = outbox.count_by_state(session)
+        counts = outbox.reading.count_by_state(session)
     assert (counts["queued"], counts["suppressed"]) == (3, 5)
 
 
@@ -270,7 +270,7 @@ def test_a_frozen_message_thaws_to_an_equal_one():
         if_unknown="resend",
         sensitive=True,
     )
-    thawed = thaw(freeze(full))
+    thawed = from_json(to_json(full))
     assert thawed == full
     assert thawed.id == full.id
 
@@ -295,14 +295,14 @@ def test_a_move_from_a_state_the_row_has_left_changes_nothing(app: Flask):
 
 def test_a_late_yes_answers_what_was_unknown(app: Flask, monkeypatch: pytest.MonkeyPatch):
     email_id = queue()
-    [claimed] = outbox.claim(1)
+    [claimed] = claim(1)
 
     def post(_self: EmailService, _name: str, _request: object) -> Receipt:
         change(email_id, state=State.UNKNOWN, lease_token=None)
         return yes()
 
     monkeypatch.setattr(EmailService, "post", post)
-    outbox.deliver_claimed([claimed])
+    deliver_claimed([claimed])
     assert (row(email_id).state, row(email_id).provider_message_id) == (State.ACCEPTED, "id-1")
 
 
@@ -330,19 +330,19 @@ def test_a_policy_resends_once_and_then_leaves_it_to_a_person(app: Flask):
     for copies, expected in ((1, State.QUEUED), (2, State.UNKNOWN)):
         open_attempt(email_id, "sendgrid")
         change(email_id, state=State.UNKNOWN, unknown_since=past)
-        outbox.sweep()
+        sweep()
         assert (copies, row(email_id).state) == (copies, expected)
 
 
 def test_an_email_that_an_event_has_confirmed_is_accepted_though_its_worker_died(app: Flask):
     email_id = queue()
-    outbox.claim(1)
+    claim(1)
     past = utc_now() - timedelta(seconds=1)
     change(
         email_id, lease_until=past, calling_since=past, provider="sendgrid",
         delivery_status="delivered",
     )  # fmt: skip
-    outbox.sweep()
+    sweep()
     assert row(email_id).state == State.ACCEPTED
 
 
@@ -358,7 +358,7 @@ def test_spent_attempts_of_a_row_with_an_open_question_are_no_failure(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     email_id = queue()
-    change(email_id, attempts=19, bound=True, provider="resend")
+    change(email_id, attempts=19, pinned=True, provider="resend")
     answer(monkeypatch, ProviderUnavailable("down"))
     outbox.deliver(email_id)
     assert row(email_id).state == State.UNKNOWN
@@ -369,5 +369,5 @@ def test_an_unknown_email_that_would_be_sent_again_does_not_wait_past_its_expiry
     for policy, expected in (("resend", State.EXPIRED), ("hold", State.UNKNOWN)):
         email_id = queue(if_unknown=policy, expires_at=utc_now() + timedelta(minutes=5))
         change(email_id, state=State.UNKNOWN, unknown_since=utc_now(), expires_at=late)
-        outbox.sweep()
+        sweep()
         assert row(email_id).state == expected

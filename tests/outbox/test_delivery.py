@@ -5,11 +5,12 @@ from uuid import uuid4
 
 import pytest
 
-import background
 from background import send_in_background
 from extensions import db
 from message import EmailMessage
-from models import State, utc_now
+from models import utc_now
+from outbox import running
+from outbox.tables import State
 from tests.outbox.conftest import Delivery
 
 
@@ -48,7 +49,7 @@ def test_nothing_is_woken_by_a_savepoint_and_a_rolled_back_one_is_forgotten(
     woken: list[str] = []
     kept, dropped = message(someone()), message(someone())
     with delivery.app.app_context(), monkeypatch.context() as patch:
-        patch.setattr(background, "wake", woken.extend)
+        patch.setattr(running, "wake", woken.extend)
         with db.session.begin_nested():
             send_in_background(kept)
         savepoint = db.session.begin_nested()
@@ -64,10 +65,10 @@ def test_a_temporary_failure_is_tried_again(delivery: Delivery):
     recipient = someone("500-1")
     email_id = delivery.send(message(recipient))
     waiting = delivery.wait_for_attempts(email_id, 1)
-    assert "ProviderUnavailable" in str(waiting.last_error)
+    assert "provider_unavailable" in str(waiting.last_error)
     delivery.hasten(email_id)
     row = delivery.wait_for(email_id, State.ACCEPTED)
-    assert [each.outcome for each in row.tries] == ["ProviderUnavailable", "accepted"]
+    assert [each.outcome for each in row.tries] == ["provider_unavailable", "accepted"]
     assert len(delivery.accepted(recipient)) == 1
 
 
@@ -94,7 +95,7 @@ def test_a_refused_key_fails_no_email(delivery: Delivery):
 def test_an_answer_that_got_lost_is_repeated_with_the_same_key(delivery: Delivery):
     recipient = someone("drop-after-accept-1")
     email_id = delivery.send(message(recipient))
-    assert delivery.wait_for_attempts(email_id, 1).tries[0].outcome == "OutcomeUnknown"
+    assert delivery.wait_for_attempts(email_id, 1).tries[0].outcome == "outcome_unknown"
     delivery.hasten(email_id)
     row = delivery.wait_for(email_id, State.ACCEPTED)
     [record] = delivery.accepted(recipient)

@@ -7,7 +7,7 @@ from svix.webhooks import Webhook as Svix
 
 from providers import HTTP_PROVIDERS
 from providers.webhook import Webhook
-from tests.doctor.keys import P256, P384, RSA, SVIX
+from tests.cli.doctor.keys import P256, P384, RSA, SVIX
 
 
 def webhook_of(name: str) -> Webhook:

@@ -1,0 +1,86 @@
+"""Settings of development that were not meant to come along."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cli.doctor.checks import Check, hint, ok, problem
+from config import LOOPBACK, SETTINGS
+
+SHORTEST_KEY = 32  # characters
+
+
+def check_leftovers(settings: Mapping[str, Any]) -> list[Check]:
+    """What must be the user's own as soon as emails leave the machine."""
+    return [
+        _check_app_url(settings),
+        _check_postal_address(settings),
+        _check_app_name(settings),
+        _check_secret_key(settings),
+        _check_api_token(settings),
+    ]
+
+
+def sends(settings: Mapping[str, Any]) -> bool:
+    """Whether emails leave the machine."""
+    return bool(settings["EMAIL_PROVIDER"] != ("inbox",))
+
+
+def _check_app_url(settings: Mapping[str, Any]) -> Check:
+    url: str = settings["APP_URL"]
+    local = urlsplit(url).hostname in LOOPBACK
+    if not local and url.startswith("http://"):
+        return problem(
+            "app-url",
+            f"APP_URL is {url}: passwords, cookies and reset links travel in the clear, and "
+            "production does not start with it",
+            "set APP_URL to an address that starts with https://",
+        )
+    if local and sends(settings):
+        return hint(
+            "app-url",
+            f"APP_URL is {url}: links in emails lead to the reader's own machine, and no provider "
+            "can reach the webhooks",
+            "set APP_URL to the public address before anybody else gets an email",
+        )
+    return ok("app-url", url)
+
+
+def _check_postal_address(settings: Mapping[str, Any]) -> Check:
+    [sample] = [setting.default for setting in SETTINGS if setting.name == "POSTAL_ADDRESS"]
+    if settings["POSTAL_ADDRESS"] == sample and sends(settings):
+        return problem(
+            "postal-address",
+            "POSTAL_ADDRESS is the sample, and stands below every email",
+            "set POSTAL_ADDRESS to the address of whoever sends; marketing must show a true one",
+        )
+    return ok("postal-address")
+
+
+def _check_app_name(settings: Mapping[str, Any]) -> Check:
+    [sample] = [setting.default for setting in SETTINGS if setting.name == "APP_NAME"]
+    if settings["APP_NAME"] == sample and sends(settings):
+        return hint("app-name", f"emails speak as {sample!r}", "set APP_NAME to the product's name")
+    return ok("app-name")
+
+
+def _check_secret_key(settings: Mapping[str, Any]) -> Check:
+    if len(settings["SECRET_KEY"]) < SHORTEST_KEY and sends(settings):
+        return hint(
+            "secret-key",
+            f"SECRET_KEY has fewer than {SHORTEST_KEY} characters; sessions, reset links and "
+            "unsubscribe links hang on it",
+            "make one: python -c 'import secrets; print(secrets.token_hex(32))'",
+        )
+    return ok("secret-key")
+
+
+def _check_api_token(settings: Mapping[str, Any]) -> Check:
+    if settings["API_TOKEN"]:
+        return ok("api-token")
+    state = "open to everybody" if settings["DEBUG"] else "closed (503)"
+    return hint(
+        "api-token",
+        f"API_TOKEN is not set, so /api/send and /api/emails are {state}",
+        "set API_TOKEN if other programs send through this app",
+    )

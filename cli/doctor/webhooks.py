@@ -1,0 +1,173 @@
+"""Webhooks from outside: the secrets here, and whether the running app takes a signed event."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import requests
+from attrs import frozen
+from urllib3.exceptions import HTTPError
+
+from cli.doctor.checks import Check, hint, ok, problem
+from providers import HTTP_PROVIDERS
+from providers.base import Answer
+from providers.webhook import Delivery
+from signatures import stripe_digest
+
+PATIENCE = 5.0  # seconds for one call
+MAX_ANSWER = 64 * 1024  # bytes
+
+
+@frozen
+class Source:
+    """Who posts to `/api/webhooks/<name>`, with the secrets we hold for it."""
+
+    name: str
+    setting: str
+    secrets: tuple[str, ...]
+    flaw: Callable[[str], str | None]
+    ping: Callable[[str, str, str], Delivery | None]
+
+
+def sources(settings: Mapping[str, Any]) -> list[Source]:
+    """The providers in use that have a webhook, and Stripe."""
+    found = []
+    for name in settings["EMAIL_PROVIDER"]:
+        webhook = HTTP_PROVIDERS[name].webhook if name in HTTP_PROVIDERS else None
+        if webhook:
+            secrets = settings[webhook.setting]
+            found.append(Source(name, webhook.setting, secrets, webhook.flaw, webhook.ping))
+    setting = "STRIPE_WEBHOOK_SECRET"
+    return [*found, Source("stripe", setting, settings[setting], _stripe_flaw, _stripe_ping)]
+
+
+def check_secret(source: Source) -> Check:
+    """Whether the secrets are there and can be this vendor's."""
+    line, setting = f"{source.name}-secret", source.setting
+    if not source.secrets:
+        if source.name == "stripe":
+            words = f"{setting} is not set: Stripe's webhook answers 503"
+            return hint(line, words, f"set {setting} if you take payments with Stripe")
+        return problem(
+            line,
+            f"{setting} is not set: bounces and complaints cannot come back",
+            f"create the webhook APP_URL/api/webhooks/{source.name} at {source.name}, and set "
+            f"{setting} to what it shows",
+        )
+    for number, secret in enumerate(source.secrets, start=1):
+        flaw = source.flaw(secret)
+        if flaw:
+            which = f" (number {number} of {len(source.secrets)})" if number > 1 else ""
+            return problem(
+                line,
+                f"{setting}{which} cannot be {source.name}'s: {flaw}",
+                f"copy {setting} anew from the webhook's page at {source.name}",
+            )
+    return ok(line)
+
+
+def check_web(app_url: str) -> Check:
+    """Whether this app answers at APP_URL."""
+    answer = _call("GET", f"{app_url}/healthz")
+    if isinstance(answer, str):
+        return problem("web", f"{app_url} {answer}", "start the app there, or correct APP_URL")
+    if answer.status == 200 and answer.get("status") == "ok":
+        return ok("web", app_url)
+    if 300 <= answer.status < 400:
+        place = answer.headers.get("Location", "elsewhere")
+        return problem(
+            "web",
+            f"{app_url} redirects to {place}, and no provider follows",
+            "set APP_URL to the address that answers by itself",
+        )
+    return problem(
+        "web",
+        f"{app_url}/healthz answers {answer.status}: it is another program, or runs with "
+        "another APP_URL",
+        "start the app there with these settings, or correct APP_URL",
+    )
+
+
+def check_delivery(source: Source, app_url: str) -> Check:
+    """What the running app says to an event that means nothing, signed by us."""
+    line = f"{source.name}-webhook"
+    url = f"{app_url}/api/webhooks/{source.name}"
+    delivery = source.ping(f"ping-{uuid4()}", str(int(time.time())), source.secrets[0])
+    # Where only the vendor can sign, a guarded webhook is one that refuses.
+    sent = delivery or Delivery(body=b'[{"event": "ping"}]', headers={})
+    answer = _call("POST", url, sent)
+    if isinstance(answer, str):
+        return problem(line, f"{url} {answer}", "look at the log of the app there")
+    if answer.status == (200 if delivery else 400):
+        return ok(line, url)
+    return _explain(line, source, url, answer)
+
+
+def _explain(line: str, source: Source, url: str, answer: Answer) -> Check:
+    status, setting = answer.status, source.setting
+    restart = f"restart the app at APP_URL with {setting} as it is here"
+    if status == 503 and setting in _error(answer):
+        return problem(line, f"the app at {url} runs without {setting}", restart)
+    if status == 400:
+        return problem(line, f"the app at {url} holds another {setting}", restart)
+    if status == 404:
+        return problem(
+            line, f"there is no {url}", "deploy this version of the app there, or correct APP_URL"
+        )
+    if status == 200:
+        return problem(line, f"{url} takes events without a signature", restart)
+    said = _error(answer) or answer.headers.get("Location", "")
+    return problem(
+        line,
+        f"{url} answers {status} {said}".rstrip(),
+        "look at the log of the app there, and at what stands before it",
+    )
+
+
+def _error(answer: Answer) -> str:
+    return str(answer.get("error") or "")[:200]
+
+
+def _call(method: str, url: str, delivery: Delivery | None = None) -> Answer | str:
+    """The answer, or in words why there is none."""
+    headers = {"Content-Type": "application/json", **(delivery.headers if delivery else {})}
+    body = delivery.body if delivery else None
+    try:
+        with requests.request(
+            method,
+            url,
+            data=body,
+            headers=headers,
+            timeout=PATIENCE,
+            allow_redirects=False,
+            stream=True,  # whatever answers there, only its first bytes are read
+        ) as response:
+            return _read(response)
+    except requests.exceptions.SSLError as error:
+        return f"has a certificate that is not accepted: {error}"
+    except requests.Timeout:
+        return f"does not answer within {PATIENCE:g} s"
+    except (requests.RequestException, HTTPError, OSError) as error:
+        return f"does not answer ({type(error).__name__})"
+
+
+def _read(response: requests.Response) -> Answer:
+    text = response.raw.read(MAX_ANSWER, decode_content=True).decode("utf-8", "replace")
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    return Answer(status=response.status_code, headers=response.headers, text=text, json=value)
+
+
+def _stripe_flaw(secret: str) -> str | None:
+    return None if secret.startswith("whsec_") else "it does not begin with whsec_"
+
+
+def _stripe_ping(event_id: str, timestamp: str, secret: str) -> Delivery:
+    event = {"id": event_id, "object": "event", "type": "ping", "data": {"object": {}}}
+    body = json.dumps(event).encode()
+    signature = f"t={timestamp},v1={stripe_digest(body, timestamp, secret).hex()}"
+    return Delivery(body=body, headers={"Stripe-Signature": signature})

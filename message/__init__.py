@@ -1,0 +1,25 @@
+"""What an email is: values only, without Flask, a provider or a database."""
+
+from message.address import Address, AddressLike, parse_addresses
+from message.attachment import Attachment
+from message.email_message import Category, EmailMessage, UnknownPolicy, new_id
+from message.headers import one_line
+from message.mime import to_mime
+from message.stored import from_json, to_json
+from message.unsubscribe import UnsubscribeLinks
+
+__all__ = [
+    "Address",
+    "AddressLike",
+    "Attachment",
+    "Category",
+    "EmailMessage",
+    "UnknownPolicy",
+    "UnsubscribeLinks",
+    "from_json",
+    "new_id",
+    "one_line",
+    "parse_addresses",
+    "to_json",
+    "to_mime",
+]

@@ -1,0 +1,77 @@
+"""A mailbox, with or without a name; the one reader of addresses."""
+
+import re
+from collections.abc import Iterable
+from email.utils import formataddr
+
+from attrs import frozen
+from email_validator import EmailNotValidError, validate_email
+
+from errors import InvalidMessage
+from message.headers import one_line
+
+_NAMED_ADDRESS = re.compile(
+    r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"\s*|(?P<plain>[^<>"]*))<(?P<email>[^<>]+)>'
+)
+
+
+@frozen
+class Address:
+    """One mailbox: `Address("ann@example.com", "Ann")`. The domain is stored in ASCII."""
+
+    email: str
+    name: str = ""
+
+    @classmethod
+    def parse(cls, value: "str | Address", name: str = "address") -> "Address":
+        """Read `ann@example.com` or `Ann <ann@example.com>`.
+
+        Raises `InvalidMessage`, with `name` as the field, for anything but one address.
+        """
+        if isinstance(value, Address):
+            return cls(_mailbox(value.email, name), one_line(value.name, name, 255))
+        text = one_line(value, name, 600)
+        if "<" not in text:
+            return cls(_mailbox(text, name))
+        named = _NAMED_ADDRESS.fullmatch(text.strip())
+        if not named:
+            raise InvalidMessage(f"{name} is not one email address", field=name)
+        display = re.sub(r"\\(.)", r"\1", named["quoted"] or (named["plain"] or "").strip())
+        return cls(_mailbox(named["email"], name), one_line(display, name, 255))
+
+    def __str__(self) -> str:
+        """The form headers use, with the name quoted where it must be."""
+        if not self.name:
+            return self.email
+        if self.name.isascii():
+            return formataddr((self.name, self.email))
+        quoted = self.name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{quoted}" <{self.email}>'
+
+
+def _mailbox(value: str, name: str) -> str:
+    text = one_line(value, name, 320)
+    try:
+        checked = validate_email(text.strip(), check_deliverability=False)
+    except EmailNotValidError as error:
+        raise InvalidMessage(f"{name} is not a usable email address: {error}", field=name) from None
+    if checked.ascii_email is None:
+        raise InvalidMessage(
+            f"{name} has letters before the @ that providers cannot send to", field=name
+        )
+    return checked.ascii_email
+
+
+AddressLike = str | Address
+
+
+def parse_addresses(value: AddressLike | Iterable[AddressLike], name: str) -> tuple[Address, ...]:
+    """Read one address or several, each mailbox once; raises as `Address.parse` does."""
+    if not isinstance(value, Iterable | Address):
+        raise InvalidMessage(f"{name} must be an address or several", field=name)
+    each = [value] if isinstance(value, str | Address) else list(value)
+    unique: dict[str, Address] = {}
+    for one in each:
+        address = Address.parse(one, name)
+        unique.setdefault(address.email.lower(), address)
+    return tuple(unique.values())

@@ -1,0 +1,76 @@
+"""What a person may do to an email that stands still."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import utc_now
+from outbox.retention import redact_accepted
+from outbox.states import move
+from outbox.tables import OutboxEmail, OutboxRow, State
+from outbox.timeline import add_event
+
+BY_HAND = "by hand"
+
+
+def retry(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
+    """Queue a failed row again, attempts at 0 and the same key; False if it is not failed.
+
+    Also False once its body is gone: there is nothing left to send.
+    """
+    # Locked: a purge may be removing the body this moment.
+    row = session.get(OutboxRow, row_id, with_for_update=True, populate_existing=True)
+    if row is None or row.redacted_at:
+        return False
+    moved = move(
+        session, row_id, State.FAILED, State.QUEUED, due_at=utc_now(), attempts=0, crashes=0,
+        quarantined=False,
+    )  # fmt: skip
+    return moved and _noted(session, row_id, "retried", by)
+
+
+def cancel(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
+    """Take a queued row back; False if it is not queued, or a worker was faster."""
+    moved = move(session, row_id, State.QUEUED, State.CANCELLED, last_error=f"cancelled {by}")
+    return moved and _noted(session, row_id, "cancelled", by)
+
+
+def cancel_marketing(session: Session, address: str, *, by: str) -> int:
+    """Take back the marketing that waits for an address; how many emails that were."""
+    waiting = select(OutboxEmail.id).where(
+        OutboxEmail.recipient == address.lower(),
+        OutboxEmail.category == "marketing",
+        OutboxEmail.state == State.QUEUED,
+        OutboxEmail.pinned.is_(False),  # of the others one copy may be on its way
+    )
+    return sum(cancel(session, email_id, by=by) for email_id in session.scalars(waiting).all())
+
+
+def resolve_as_sent(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
+    """Somebody found out that an unknown email was accepted; False if it is not unknown."""
+    moved = move(
+        session, row_id, State.UNKNOWN, State.ACCEPTED, accepted_at=utc_now(), pinned=False,
+        last_error=f"resolved {by}: it was sent",
+    )  # fmt: skip
+    if moved:
+        redact_accepted(session, row_id, utc_now())
+    return moved and _noted(session, row_id, "resolved", f"{by}: it was sent")
+
+
+def resolve_by_resending(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
+    """Send an unknown email again, at the risk of a second copy; False if it is not unknown."""
+    moved = move(
+        session, row_id, State.UNKNOWN, State.QUEUED, due_at=utc_now(), attempts=0, pinned=False,
+        last_error=f"resolved {by}: sent again",
+    )  # fmt: skip
+    return moved and _noted(session, row_id, "resolved", f"{by}: sent again")
+
+
+def retry_all_failed(session: Session, *, by: str = BY_HAND) -> int:
+    """Queue every failed row again; returns how many."""
+    failed = session.scalars(select(OutboxRow.id).where(OutboxRow.state == State.FAILED)).all()
+    return sum(retry(session, row_id, by=by) for row_id in failed)
+
+
+def _noted(session: Session, row_id: str, what: str, detail: str) -> bool:
+    add_event(session, row_id, what, detail)
+    return True

@@ -1,0 +1,69 @@
+"""Whether emails can be accepted and are being delivered, for `/readyz` and the doctor alike."""
+
+from functools import cache
+
+from alembic.script import ScriptDirectory
+from attrs import frozen
+from flask import current_app
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DatabaseError
+
+from extensions import db, email
+from outbox.breaker import availability
+from outbox.claim import may_go_out_through
+from outbox.tables import OutboxRow, State
+from outbox.transactions import now, transaction
+
+LATE = 120.0  # seconds the oldest due email may wait before something is wrong with delivery
+
+
+@frozen
+class Problem:
+    """What is wrong, and what to do about it."""
+
+    problem: str
+    remedy: str
+
+
+def database_problem() -> Problem | None:
+    """Why the database cannot be used; None if it can."""
+    try:
+        with db.engine.connect() as connection:
+            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    except DatabaseError as error:
+        if "alembic_version" in str(error.orig):
+            return Problem("has no tables", "run: flask db upgrade")
+        return Problem("cannot be reached", "check DATABASE_URL")
+    if revision != _newest_revision():
+        return Problem("not up to date", "run: flask db upgrade")
+    return None
+
+
+def queue_problem() -> Problem | None:
+    """Why emails seem not to be delivered; None if they are, or wait for their provider."""
+    age = oldest_due_age(callable_only=True)
+    if age <= LATE:
+        return None
+    return Problem(f"the oldest due email has waited {age:.0f} s", "check the workers")
+
+
+def oldest_due_age(*, callable_only: bool = False) -> float:
+    """How many seconds the longest waiting due row has been due; 0 if none is.
+
+    With `callable_only` without those that wait for a provider which may not be called.
+    """
+    oldest = select(func.min(OutboxRow.due_at)).where(OutboxRow.state == State.QUEUED)
+    with transaction() as session:
+        moment = now(session)
+        if callable_only:
+            callable_now = availability(session, email.chain, moment)
+            if not callable_now.any:
+                return 0.0
+            oldest = oldest.where(may_go_out_through(callable_now))
+        due_at = session.scalar(oldest)
+    return max(0.0, (moment - due_at).total_seconds()) if due_at else 0.0
+
+
+@cache
+def _newest_revision() -> str | None:
+    return ScriptDirectory(current_app.extensions["migrate"].directory).get_current_head()

@@ -1,0 +1,138 @@
+"""What is not kept: old bodies, old rows, and everything about somebody who asks for it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+from flask import current_app
+from sqlalchemy import String, case, cast, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from models import ReceivedEvent, User, utc_now
+from outbox import suppression
+from outbox.tables import OutboxEmail, OutboxRow, State
+from outbox.transactions import changed_rows
+from webhook_inbox import Outcome
+
+BATCH = 500
+REPEATED_FOR = timedelta(days=30)  # docs.stripe.com/webhooks: resent by hand for so long
+DONE = (
+    State.ACCEPTED, State.SUPPRESSED, State.EXPIRED, State.CANCELLED, State.FAILED,
+)  # fmt: skip
+"""States in which nothing more happens to an email by itself."""
+
+
+REMOVED = "This text was removed."
+
+
+def redact_accepted(session: Session, email_id: str, moment: datetime) -> None:
+    """Remove the body of a sensitive email that was accepted just now; in production only.
+
+    In development the inbox page shows it, and its link is there to be clicked.
+    """
+    email = session.get(OutboxEmail, email_id, populate_existing=True)
+    if email and email.sensitive and not current_app.debug:
+        redact(email, moment)
+
+
+def redact(email: OutboxEmail, moment: datetime) -> None:
+    """Remove the body and the attachments; who got what kind of email when stays."""
+    email.message = without_body(email.message)
+    email.redacted_at = moment
+
+
+def without_body(stored: dict[str, Any]) -> dict[str, Any]:
+    """A stored message that says no more than that its body is gone."""
+    return {**stored, "html": "", "text": REMOVED, "attachments": [], "metadata": {}}
+
+
+class StillSending(Exception):
+    """Somebody cannot be forgotten in the middle of an email."""
+
+
+@frozen(kw_only=True)
+class Forgotten:
+    """How much there was about somebody."""
+
+    emails: int
+    events: int
+    accounts: int
+    suppressions: int
+
+
+def remove_bodies(session: Session, *, older_than: timedelta) -> int:
+    """Remove text and attachments of some emails that are done with; how many, 0 when none is left.
+
+    At most `BATCH` of them, so that nobody waits long for the database: commit, and call it again.
+    """
+    moment = utc_now()
+    old = select(OutboxEmail).where(
+        OutboxEmail.state.in_(DONE),
+        OutboxEmail.created_at < moment - older_than,
+        OutboxEmail.redacted_at.is_(None),
+    )
+    emails = session.scalars(
+        old.order_by(OutboxEmail.id).limit(BATCH).with_for_update(skip_locked=True)
+    ).all()
+    for email in emails:
+        redact(email, moment)
+    session.flush()
+    return len(emails)
+
+
+def remove_rows(session: Session, *, older_than: timedelta) -> int:
+    """Remove some rows that are done with; how many, 0 when none is left. In batches, as above."""
+    old = (OutboxRow.state.in_(DONE), OutboxRow.created_at < utc_now() - older_than)
+    some = select(OutboxRow.id).where(*old).order_by(OutboxRow.id).limit(BATCH)
+    return changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(some), *old))
+
+
+def remove_events(session: Session, *, older_than: timedelta) -> int:
+    """Remove received events; those of the last 30 days stay, because Stripe may repeat them."""
+    before = utc_now() - max(older_than, REPEATED_FOR)
+    return changed_rows(session, delete(ReceivedEvent).where(ReceivedEvent.received_at < before))
+
+
+def forget(session: Session, address: str) -> Forgotten:
+    """Remove whatever is stored about `address`, and take back what waits for it.
+
+    Received events keep their ids alone, so that a redelivery has no effect. Raises `StillSending`
+    while an email is on its way, whose outcome would be lost.
+    """
+    address = address.lower()
+    rows = _rows_about(session, address)
+    if any(row.state == State.SENDING for row in rows):
+        raise StillSending(f"an email with {address} is being sent now; try again in a minute")
+    ids = [row.id for row in rows]
+    return Forgotten(
+        events=_empty_events(session, address, ids),
+        emails=changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(ids))),
+        accounts=changed_rows(session, delete(User).where(User.email == address)),
+        suppressions=suppression.forget(session, address),
+    )
+
+
+def _rows_about(session: Session, address: str) -> list[OutboxRow]:
+    """Those to somebody, and those that somebody wrote: contact notices carry a Reply-To."""
+    mentioned = cast(OutboxRow.message, String).icontains(f'"{address}"', autoescape=True)
+    found = select(OutboxRow).where(or_(OutboxRow.recipient == address, mentioned))
+    locked = session.scalars(found.order_by(OutboxRow.id).with_for_update()).all()
+    return [row for row in locked if row.recipient == address or address in _people(row.message)]
+
+
+def _people(stored: dict[str, Any]) -> set[str]:
+    fields = ("to", "cc", "bcc", "reply_to")
+    return {each["email"].lower() for name in fields for each in stored.get(name, [])}
+
+
+def _empty_events(session: Session, address: str, ids: list[str]) -> int:
+    about = or_(
+        ReceivedEvent.email_id.in_(ids),
+        ReceivedEvent.payload.icontains(f'"{address}"', autoescape=True),
+        ReceivedEvent.payload.icontains(f"<{address}>", autoescape=True),
+    )
+    waiting = case(
+        (ReceivedEvent.outcome == Outcome.WAITING, Outcome.IGNORED), else_=ReceivedEvent.outcome
+    )
+    values = {"payload": "", "error": None, "email_id": None, "outcome": waiting}
+    return changed_rows(session, update(ReceivedEvent).where(about).values(values))

@@ -1,0 +1,92 @@
+"""Who must not be written to, and why."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from attrs import frozen
+from flask import current_app
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from extensions import insert_if_new
+from message import new_id
+from models import utc_now
+from outbox.tables import Suppression
+
+Scope = Literal["all", "marketing"]
+FORGOTTEN = "forgotten:"  # begins what stands for an address that was forgotten
+
+
+def suppress(session: Session, address: str, scope: Scope, *, reason: str, source: str) -> bool:
+    """Stop emails to `address`; False if that was so already. `source` is who or what said so."""
+    row = {
+        "id": new_id(),
+        "address": address.lower(),
+        "scope": scope,
+        "reason": reason,
+        "source": source,
+        "created_at": utc_now(),
+    }
+    return insert_if_new(session, Suppression, row)
+
+
+def lift(session: Session, address: str, scope: Scope | None = None) -> bool:
+    """Allow emails to `address` again, all or those of `scope`; False if none were stopped."""
+    statement = delete(Suppression).where(Suppression.address.in_(_forms(address)))
+    if scope:
+        statement = statement.where(Suppression.scope == scope)
+    return session.execute(statement.returning(Suppression.id)).first() is not None
+
+
+def every_suppression(session: Session) -> Sequence[Suppression]:
+    """All of them, the newest first."""
+    return session.scalars(select(Suppression).order_by(Suppression.created_at.desc())).all()
+
+
+def forget(session: Session, address: str) -> int:
+    """Keep the suppressions of `address` without the address; how many there were."""
+    named = select(Suppression).where(Suppression.address == address.lower())
+    rows = session.scalars(named).all()
+    for row in rows:
+        kept = Suppression.__table__.columns.keys()
+        values = {name: getattr(row, name) for name in kept}
+        values |= {"id": new_id(), "address": hashed(address)}
+        insert_if_new(session, Suppression, values)
+        session.delete(row)
+    session.flush()
+    return len(rows)
+
+
+def hashed(address: str) -> str:
+    """What stands for an address that was forgotten: nobody can read it without SECRET_KEY."""
+    key = current_app.config["SECRET_KEY"].encode()
+    digest = hmac.new(key, b"suppression:" + address.lower().encode(), hashlib.sha256)
+    return FORGOTTEN + digest.hexdigest()
+
+
+@frozen
+class Stopped:
+    """The suppressions of some addresses, by address and scope."""
+
+    reasons: Mapping[tuple[str, str], str]
+
+    def reason(self, address: str, category: str) -> str | None:
+        """Why an email of `category` must not reach `address`; None if it may."""
+        both = ((address.lower(), "all"), (address.lower(), category))
+        return next((self.reasons[each] for each in both if each in self.reasons), None)
+
+
+def suppressed(session: Session, addresses: Iterable[str]) -> Stopped:
+    """What is known about `addresses`, those of people who were forgotten included."""
+    meant = {form: address.lower() for address in addresses for form in _forms(address)}
+    if not meant:
+        return Stopped({})
+    statement = select(Suppression).where(Suppression.address.in_(meant))
+    rows = session.scalars(statement)
+    return Stopped({(meant[row.address], row.scope): row.reason for row in rows})
+
+
+def _forms(address: str) -> tuple[str, str]:
+    return address.lower(), hashed(address)

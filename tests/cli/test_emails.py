@@ -1,0 +1,196 @@
+"""`flask email ...` as a person types it."""
+
+from datetime import timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+
+import outbox
+from background import send_in_background
+from emails.compose import all_emails
+from extensions import db
+from message import EmailMessage, new_id
+from models import utc_now
+from outbox import OutboxEmail, State
+from tests.conftest import MakeApp
+from tests.simulator.process import Simulator
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()
+
+
+def stored(app: Flask) -> list[OutboxEmail]:
+    with app.app_context():
+        return list(outbox.reading.recent(db.session(), outbox.OutboxEmail))
+
+
+def fail_one(app: Flask) -> str:
+    with app.app_context():
+        message = EmailMessage(to="ann@example.com", subject="Hi", html="<p>Hi</p>")
+        row = send_in_background(message)
+        db.session.commit()
+        row.state, row.last_error = State.FAILED, "invalid_message: no"
+        db.session.commit()
+    return message.id
+
+
+def test_send_test_sends_the_welcome_email_and_says_what_became_of_it(
+    runner: FlaskCliRunner, app: Flask
+):
+    result = runner.invoke(args=["email", "send-test", "ann@example.com"])
+    [row] = stored(app)
+    assert result.exit_code == 0, result.output
+    assert f"{row.id} is accepted (provider inbox: inbox-{row.id})" in result.output
+    assert (row.recipient, row.kind) == ("ann@example.com", "welcome")
+
+
+def test_send_test_takes_any_email_and_attaches_files(
+    make_app: MakeApp, simulator: Simulator, tmp_path: Path
+):
+    file = tmp_path / "terms.pdf"
+    file.write_bytes(b"%PDF-1.7")
+    app = make_app(EMAIL_PROVIDER="resend", RESEND_API_KEY="re_x", RESEND_BASE_URL=simulator.url)
+    args = ["email", "send-test", "ann@example.com", "--email", "receipt", "--attach", str(file)]
+    assert app.test_cli_runner().invoke(args=args).exit_code == 0
+    [record] = simulator.accepted("ann@example.com")
+    assert record["attachments"] == ["terms.pdf"]
+    assert record["subject"].startswith("Receipt")
+
+
+def test_send_test_fails_with_the_providers_words(make_app: MakeApp, simulator: Simulator):
+    app = make_app(EMAIL_PROVIDER="resend", RESEND_API_KEY="re_x", RESEND_BASE_URL=simulator.url)
+    result = app.test_cli_runner().invoke(args=["email", "send-test", "422@example.com"])
+    assert result.exit_code == 1
+    assert "validation_error" in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["nobody"], "not a usable email address"),
+        (["ann@example.com", "--email", "nope"], "there are: "),
+        (["ann@example.com", "--sample", "nope"], "welcome has the samples: "),
+    ],
+)
+def test_send_test_explains_a_wrong_argument(
+    runner: FlaskCliRunner, app: Flask, args: list[str], words: str
+):
+    result = runner.invoke(args=["email", "send-test", *args])
+    assert (result.exit_code, words in result.output) == (2, True), result.output
+    assert stored(app) == []
+
+
+def test_list_shows_the_newest_first_and_filters_by_state(runner: FlaskCliRunner, app: Flask):
+    assert "no emails" in runner.invoke(args=["email", "list"]).output
+    runner.invoke(args=["email", "send-test", "ann@example.com"])
+    failed = fail_one(app)
+    lines = runner.invoke(args=["email", "list"]).output.splitlines()
+    assert [failed in lines[0], "ann@example.com" in lines[1]] == [True, True]
+    only = runner.invoke(args=["email", "list", "--state", "failed"]).output.splitlines()
+    assert len(only) == 1
+
+
+def test_show_prints_the_facts_and_the_timeline(runner: FlaskCliRunner, app: Flask):
+    runner.invoke(args=["email", "send-test", "ann@example.com"])
+    [row] = stored(app)
+    output = runner.invoke(args=["email", "show", row.id.upper()]).output
+    for words in ("state:       accepted", "provider:    inbox", "enqueued", "attempt"):
+        assert words in output
+
+
+def test_show_and_retry_say_that_an_id_is_unknown(runner: FlaskCliRunner):
+    for command in ("show", "retry"):
+        result = runner.invoke(args=["email", command, new_id()])
+        assert result.exit_code == 1
+        assert "there is no email" in result.output
+
+
+def test_retry_queues_one_failed_email_or_all(runner: FlaskCliRunner, app: Flask):
+    first, second, third = fail_one(app), fail_one(app), fail_one(app)
+    assert runner.invoke(args=["email", "retry", first]).exit_code == 0
+    result = runner.invoke(args=["email", "retry", "--failed"])
+    assert "2 queued again" in result.output
+    assert {row.id: row.state for row in stored(app)} == dict.fromkeys(
+        (first, second, third), State.QUEUED
+    )
+
+
+def test_retry_refuses_what_has_not_failed_and_unclear_requests(runner: FlaskCliRunner, app: Flask):
+    runner.invoke(args=["email", "send-test", "ann@example.com"])
+    [row] = stored(app)
+    assert "only failed emails" in runner.invoke(args=["email", "retry", row.id]).output
+    assert runner.invoke(args=["email", "retry"]).exit_code == 2
+    assert runner.invoke(args=["email", "retry", row.id, "--failed"]).exit_code == 2
+
+
+def stand_still(app: Flask, state: State) -> str:
+    with app.app_context():
+        message = EmailMessage(to="ann@example.com", subject="Hi", html="<p>Hi</p>")
+        row = send_in_background(message)
+        db.session.commit()
+        row.state, row.pinned, row.provider = state, state == State.UNKNOWN, "inbox"
+        row.due_at = utc_now() + timedelta(hours=1)
+        db.session.commit()
+    return message.id
+
+
+@pytest.mark.parametrize(
+    ("state", "args", "becomes"),
+    [
+        (State.UNKNOWN, ["resolve", "--sent"], State.ACCEPTED),
+        (State.UNKNOWN, ["resolve", "--resend"], State.QUEUED),
+        (State.QUEUED, ["cancel"], State.CANCELLED),
+    ],
+)
+def test_a_person_decides(
+    runner: FlaskCliRunner, app: Flask, state: State, args: list[str], becomes: State
+):
+    email_id = stand_still(app, state)
+    result = runner.invoke(args=["email", *args, email_id])
+    assert result.exit_code == 0, result.output
+    [row] = stored(app)
+    assert (row.state, row.pinned) == (becomes, False)
+
+
+@pytest.mark.parametrize(
+    ("state", "args"),
+    [
+        (State.ACCEPTED, ["resolve", "--sent"]),
+        (State.QUEUED, ["resolve", "--resend"]),
+        (State.SENDING, ["cancel"]),
+        (State.ACCEPTED, ["cancel"]),
+    ],
+)
+def test_a_decision_that_comes_too_late_changes_nothing_and_says_so(
+    runner: FlaskCliRunner, app: Flask, state: State, args: list[str]
+):
+    email_id = stand_still(app, state)
+    result = runner.invoke(args=["email", *args, email_id])
+    assert (result.exit_code, f"is {state}" in result.output) == (1, True)
+    assert [row.state for row in stored(app)] == [state]
+
+
+def test_resolve_wants_a_decision(runner: FlaskCliRunner, app: Flask):
+    email_id = stand_still(app, State.UNKNOWN)
+    assert "--sent or --resend" in runner.invoke(args=["email", "resolve", email_id]).output
+
+
+def test_export_writes_each_sample_as_html_text_and_eml(
+    runner: FlaskCliRunner, app: Flask, tmp_path: Path
+):
+    folder = tmp_path / "out"
+    assert runner.invoke(args=["email", "export", str(folder)]).exit_code == 0
+    with app.app_context():
+        count = sum(len(each.samples) for each in all_emails().values())
+    assert len(list(folder.iterdir())) == 3 * count
+    mail = message_from_bytes((folder / "welcome--normal.eml").read_bytes(), policy=policy.default)
+    assert mail["From"] == "Your App <noreply@yourdomain.com>"
+    assert {"Date", "Message-ID", "To", "Subject"} <= set(mail.keys())
+    body = mail.get_body(("html",))
+    assert body is not None
+    assert body.get_content().strip() == (folder / "welcome--normal.html").read_text().strip()

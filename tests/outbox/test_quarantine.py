@@ -1,0 +1,108 @@
+"""Emails with which a worker died: claimed alone, and given up after three deaths alone."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+import outbox
+from email_service import EmailService
+from models import utc_now
+from outbox.claim import claim
+from outbox.delivery import deliver_quarantined, lock
+from outbox.shared_lock import SharedLock
+from outbox.sweep import sweep
+from outbox.tables import State
+from providers.base import Receipt
+from tests.outbox.rows import answer, change, queue, row, yes
+
+
+def die_with(email_id: str) -> None:
+    """What a SIGKILL in the middle of a call leaves, once the lease has run out."""
+    past = utc_now() - timedelta(seconds=1)
+    change(
+        email_id, state=State.SENDING, lease_until=past, lease_token="dead",
+        provider="resend", calling_since=past,
+    )  # fmt: skip
+    sweep()
+
+
+def test_a_suspect_is_not_claimed_with_others(app: Flask):
+    quarantined, innocent = queue(), queue()
+    die_with(quarantined)
+    assert [each.id for each in claim(5)] == [innocent]
+    assert [each.id for each in claim(5, quarantined=True)] == [quarantined]
+
+
+def test_a_suspect_that_is_delivered_alone_is_cleared(app: Flask, monkeypatch: pytest.MonkeyPatch):
+    email_id = queue()
+    die_with(email_id)
+    assert row(email_id).quarantined
+    answer(monkeypatch, yes())
+    assert deliver_quarantined()
+    assert (row(email_id).state, row(email_id).quarantined) == (State.ACCEPTED, False)
+    assert not deliver_quarantined()
+
+
+def test_three_deaths_alone_fail_the_email_as_worker_lost(app: Flask):
+    email_id = queue()
+    die_with(email_id)  # in company: anybody's fault
+    for deaths in (1, 2):
+        die_with(email_id)
+        assert (row(email_id).state, row(email_id).crashes) == (State.QUEUED, deaths)
+    die_with(email_id)
+    assert row(email_id).state == State.FAILED
+    assert "worker_lost" in str(row(email_id).last_error)
+
+
+def test_nothing_else_is_in_flight_while_a_suspect_is(app: Flask, monkeypatch: pytest.MonkeyPatch):
+    quarantined, other = queue(), queue()
+    die_with(quarantined)
+    order: list[str] = []
+    started = threading.Event()
+
+    def post(_self: EmailService, _name: str, request: object) -> Receipt:
+        started.set()
+        order.append("call")
+        return yes()
+
+    monkeypatch.setattr(EmailService, "post", post)
+
+    def deliver_other() -> None:
+        with app.app_context():
+            outbox.deliver(other)
+        order.append("other done")
+
+    thread = threading.Thread(target=deliver_other)
+    with lock.exclusive():
+        thread.start()
+        assert not started.wait(0.2)
+        order.append("alone done")
+    thread.join()
+    assert order == ["alone done", "call", "other done"]
+    assert deliver_quarantined()
+
+
+def test_alone_waits_for_those_inside():
+    doors = SharedLock()
+    inside, leave, alone = threading.Event(), threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with doors.shared():
+            inside.set()
+            leave.wait(5)
+
+    def be_alone() -> None:
+        with doors.exclusive():
+            alone.set()
+
+    first, second = threading.Thread(target=stay), threading.Thread(target=be_alone)
+    first.start()
+    assert inside.wait(5)
+    second.start()
+    assert not alone.wait(0.1)
+    leave.set()
+    assert alone.wait(5)
+    first.join()
+    second.join()
