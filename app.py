@@ -17,8 +17,9 @@ import config
 import log_setup
 import models  # noqa: F401  the tables, for migrations
 import security
+from database import db, prepare_sqlite
 from errors import ConfigurationError
-from extensions import csrf, db, email, limiter, migrate, prepare_sqlite
+from extensions import csrf, email, limiter, migrate
 from unsubscribe_links import unsubscribe_url
 
 ROOT = Path(__file__).parent

@@ -1,23 +1,14 @@
 """The tables. Times are UTC, ids are UUIDv7 as text. States change only through `outbox.states`."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from extensions import Base
+from database import Base, utc_now
 from message import new_id
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def iso(moment: datetime) -> str:
-    """A time as the outside sees it: ISO 8601 in UTC with `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class State(StrEnum):

@@ -8,9 +8,9 @@ from sqlalchemy import String, case, cast, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 import suppression
-from models import OutboxEmail, OutboxRow, ReceivedEvent, State, User, utc_now
+from database import changed_rows, utc_now
+from models import OutboxEmail, OutboxRow, ReceivedEvent, State, User
 from outbox.blanking import blank
-from outbox.transactions import changed_rows
 from webhook_inbox import Outcome
 
 BATCH = 500

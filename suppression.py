@@ -10,9 +10,9 @@ from flask import current_app
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from extensions import insert_if_new
+from database import insert_if_new, utc_now
 from message import new_id
-from models import Suppression, utc_now
+from models import Suppression
 
 Scope = Literal["all", "marketing"]
 FORGOTTEN = "forgotten:"  # begins what stands for an address that was forgotten

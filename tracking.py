@@ -8,13 +8,12 @@ from sqlalchemy import Select, and_, func, select, union
 from sqlalchemy.orm import Session
 
 import outbox
+from database import transaction, utc_now, why_unavailable
 from events import BounceClass, EventType, TrackingEvent
-from extensions import DATABASE_ERRORS
 from log_setup import mask
-from models import EmailEvent, OutboxEmail, ReceivedEvent, State, utc_now
+from models import EmailEvent, OutboxEmail, ReceivedEvent, State
 from outbox import Reported, ReportedEmails
 from outbox.states import move
-from outbox.transactions import transaction
 from providers import HTTP_PROVIDERS
 from providers.webhook import Item
 from suppression import Scope, suppress
@@ -95,9 +94,9 @@ def _join(event_id: str) -> bool:
                 return False
             event = _read(stored)
             stored.outcome = Outcome.APPLIED if event and apply(session, event) else Outcome.IGNORED
-    except DATABASE_ERRORS:
-        raise
-    except Exception:
+    except Exception as error:
+        if why_unavailable(error):
+            raise
         logger.exception("webhook event %s broke our code; it is tried again", event_id)
         return False
     return True

@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 import outbox
 import readiness
-from extensions import db, email, limiter
-from models import utc_now
+from database import db, utc_now
+from extensions import email, limiter
 from readiness import Trouble
 
 blueprint = Blueprint("health", __name__)

@@ -11,9 +11,10 @@ from flask.typing import ResponseReturnValue
 
 import outbox
 from blueprints.mail_html import mail_html
-from extensions import db, limiter
+from database import db, iso
+from extensions import limiter
 from message import EmailMessage
-from models import OutboxEmail, State, iso
+from models import OutboxEmail, State
 from outbox.frozen import thaw
 
 blueprint = Blueprint("inbox", __name__)

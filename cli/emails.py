@@ -8,12 +8,12 @@ import click
 import outbox
 from background import send_in_background
 from cli.group import email_commands
+from database import db, iso, utc_now
 from emails.compose import Email, all_emails
 from errors import InvalidMessage
-from extensions import db
 from extensions import email as email_service
 from message import Attachment, EmailMessage
-from models import OutboxRow, State, iso, utc_now
+from models import OutboxRow, State
 
 FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 

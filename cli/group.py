@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import SQLAlchemyError
 
-from extensions import DATABASE_ERRORS
+from database import why_unavailable
 
 
 class _EmailGroup(AppGroup):
@@ -14,10 +15,12 @@ class _EmailGroup(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except DATABASE_ERRORS as error:
-            words = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+        except SQLAlchemyError as error:
+            reason = why_unavailable(error)
+            if reason is None:
+                raise
             raise click.ClickException(
-                f"the database refused ({words}); if tables are missing, run: flask db upgrade"
+                f"the database refused ({reason}); if tables are missing, run: flask db upgrade"
             ) from error
 
 

@@ -4,9 +4,8 @@ import click
 
 import outbox
 from cli.group import email_commands
-from extensions import db
+from database import db, utc_now
 from extensions import email as email_service
-from models import utc_now
 
 
 @email_commands.command("providers")

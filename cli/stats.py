@@ -8,7 +8,7 @@ import click
 
 import outbox
 from cli.group import email_commands
-from models import utc_now
+from database import utc_now
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 

@@ -4,7 +4,8 @@ import click
 
 import outbox
 from cli.group import email_commands
-from models import State, iso
+from database import iso
+from models import State
 
 
 @email_commands.command("subscribers")

@@ -10,9 +10,8 @@ import click
 import suppression
 from address import Address
 from cli.group import email_commands
+from database import db, iso
 from errors import InvalidMessage
-from extensions import db
-from models import iso
 from outbox import transaction
 from suppression import Scope
 

@@ -12,9 +12,9 @@ from redis import Redis, RedisError
 import outbox
 import readiness
 from config import REDIS_PATIENCE
+from database import transaction, utc_now
 from doctor.checks import Check, hint, ok, problem, skipped
-from models import State, utc_now
-from outbox.transactions import transaction
+from models import State
 
 PATIENCE = 2.0  # seconds for Redis and for an answer of the workers
 

@@ -3,9 +3,10 @@
 from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import Session, selectinload
 
+from database import utc_now
 from drill.judge import UNFINISHED, Row
 from errors import OutcomeUnknown
-from models import Attempt, OutboxEmail, State, utc_now
+from models import Attempt, OutboxEmail, State
 from outbox import timeline
 
 

@@ -6,6 +6,7 @@
 neither threads nor Celery; `background` decides who calls `deliver`.
 """
 
+from database import transaction
 from outbox.blanking import blank_accepted
 from outbox.breaker import provider_states
 from outbox.by_hand import (
@@ -35,7 +36,6 @@ from outbox.reported import Reported, ReportedEmails, lock_reported
 from outbox.states import MOVES, IllegalMove
 from outbox.sweep import oldest_due_age, sweep
 from outbox.totals import Totals, totals
-from outbox.transactions import transaction
 
 __all__ = [
     "MOVES",

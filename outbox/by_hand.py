@@ -3,7 +3,8 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import OutboxEmail, OutboxRow, State, utc_now
+from database import utc_now
+from models import OutboxEmail, OutboxRow, State
 from outbox.blanking import blank_accepted
 from outbox.notes import note
 from outbox.states import move

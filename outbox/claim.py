@@ -9,6 +9,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
+from database import now, transaction
 from extensions import email as email_service
 from message import new_id
 from models import OutboxRow, State
@@ -17,7 +18,6 @@ from outbox.breaker import Availability, availability, begin_probe
 from outbox.notes import note
 from outbox.recipients import addresses_of_all, without_stopped
 from outbox.states import check_move, move
-from outbox.transactions import now, transaction
 from suppression import Stopped, suppressed
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from database import changed_rows, now, transaction
 from errors import EmailSendError, OutcomeUnknown, RateLimited
 from extensions import email as email_service
 from log_setup import email_line, mask
@@ -26,7 +27,6 @@ from outbox.gate import Gate
 from outbox.notes import note
 from outbox.outcomes import Outcome, outcome_of
 from outbox.states import move
-from outbox.transactions import changed_rows, now, transaction
 from providers.base import Receipt
 
 logger = logging.getLogger(__name__)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from database import insert_if_new, take_turns, utc_now
 from errors import IntentConflict
 from extensions import email as email_service
-from extensions import insert_if_new
 from message import EmailMessage
-from models import OutboxEmail, State, utc_now
+from models import OutboxEmail, State
 from outbox.frozen import freeze
 from outbox.notes import note
 from outbox.recipients import addresses, without_stopped
@@ -108,11 +108,7 @@ def _find(session: Session, message: EmailMessage) -> OutboxEmail:
 
 
 def _count_recent(session: Session, limit_key: str) -> int:
-    if session.get_bind().dialect.name == "postgresql":
-        # Requests for one key take turns until commit, or two of them would count the same rows.
-        # On SQLite every writing transaction holds the write lock already.
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-        session.execute(lock, {"key": limit_key})
+    take_turns(session, limit_key)  # or two requests for one key would count the same rows
     statement = select(func.count()).where(
         OutboxEmail.limit_key == limit_key,
         OutboxEmail.created_at > utc_now() - LIMIT_WINDOW,

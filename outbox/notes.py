@@ -4,7 +4,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from models import EmailEvent, utc_now
+from database import utc_now
+from models import EmailEvent
 
 
 def note(

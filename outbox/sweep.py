@@ -8,6 +8,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
+from database import changed_rows, now, returned, transaction
 from extensions import email as email_service
 from models import OPEN_OUTCOMES, WORKER_LOST, Attempt, OutboxRow, State
 from outbox.blanking import blank_accepted
@@ -15,7 +16,6 @@ from outbox.breaker import availability
 from outbox.claim import may_go_out_through
 from outbox.notes import note
 from outbox.states import check_move
-from outbox.transactions import changed_rows, now, returned, transaction
 
 logger = logging.getLogger(__name__)
 

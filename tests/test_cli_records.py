@@ -13,9 +13,9 @@ import outbox
 import subscribers
 import suppression
 from background import send_in_background
-from extensions import db
+from database import db, utc_now
 from message import EmailMessage
-from models import OutboxEmail, State, User, utc_now
+from models import OutboxEmail, State, User
 from tests.conftest import MakeApp
 from unsubscribe_links import unsubscribe_url
 

@@ -14,9 +14,9 @@ import privacy
 import subscribers
 import suppression
 import tracking
+from database import db, transaction, utc_now
 from errors import OutcomeUnknown
 from events import BounceClass, EventType, TrackingEvent
-from extensions import db
 from models import (
     Attempt,
     EmailEvent,
@@ -26,10 +26,8 @@ from models import (
     State,
     Suppression,
     User,
-    utc_now,
 )
 from outbox.frozen import thaw
-from outbox.transactions import transaction
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, message, queue, row, yes

@@ -4,8 +4,8 @@ import pytest
 from flask import Flask
 
 import outbox
+from database import transaction
 from models import State
-from outbox.transactions import transaction
 from suppression import Scope, lift, suppress, suppressed
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, queue, row, story, yes

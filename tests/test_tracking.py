@@ -8,9 +8,9 @@ from flask import Flask
 
 import outbox
 import tracking
+from database import transaction, utc_now
 from events import EventType, TrackingEvent
-from models import State, utc_now
-from outbox.transactions import transaction
+from models import State
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, yes
 

@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 import emails
 import outbox
 from background import send_in_background
+from database import db, utc_now
 from errors import InvalidMessage
-from extensions import db
 from extensions import email as email_service
 from message import EmailMessage
-from models import State, Suppression, utc_now
+from models import State, Suppression
 from tests.blueprints.conftest import PRODUCTION, outbox_rows, stored
 from tests.conftest import MakeApp
 from unsubscribe_links import address_of, unsubscribe_url

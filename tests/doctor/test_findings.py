@@ -13,10 +13,10 @@ from sqlalchemy import text as sql
 import doctor.accounts
 import outbox
 import subscribers
+from database import db, utc_now
 from errors import AuthenticationFailed
-from extensions import db
 from message import EmailMessage
-from models import State, utc_now
+from models import State
 from outbox.breaker import record
 from tests.conftest import MakeApp
 from tests.doctor.clinic import DOMAIN, Clinic, good_zone

@@ -14,9 +14,9 @@ import background
 import outbox
 from app import create_app
 from background import send_in_background
-from extensions import db
+from database import db, utc_now
 from message import EmailMessage
-from models import OutboxEmail, ProviderState, State, utc_now
+from models import OutboxEmail, ProviderState, State
 from testing import TEST_SETTINGS
 from tests.conftest import MakeApp
 from tests.processes import Process, wait_until

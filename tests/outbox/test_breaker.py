@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 import outbox
+from database import db, transaction, utc_now
 from errors import (
     AuthenticationFailed,
     EmailSendError,
@@ -16,11 +17,10 @@ from errors import (
     QuotaExceeded,
     RateLimited,
 )
-from extensions import db, email
-from models import ProviderState, State, utc_now
+from extensions import email
+from models import ProviderState, State
 from outbox.breaker import THRESHOLD, availability, begin_probe, provider_states, record
 from outbox.frozen import thaw
-from outbox.transactions import transaction
 from tests.outbox.rows import answer, change, in_threads, open_attempt, queue, row, yes
 
 CHAIN = ("resend", "sendgrid")

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 import outbox
 import subscribers
+from database import db, transaction, utc_now
 from errors import (
     AuthenticationFailed,
     EmailSendError,
@@ -20,11 +21,9 @@ from errors import (
     RateLimited,
     UnsupportedFeature,
 )
-from extensions import db
 from extensions import email as email_service
-from models import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State, utc_now
+from models import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State
 from outbox.outcomes import MAX_ATTEMPTS
-from outbox.transactions import transaction
 from providers.resend import Resend
 from suppression import suppress
 from tests.conftest import MakeApp

@@ -10,15 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 import outbox
+from database import transaction, utc_now
 from email_service import EmailService
 from errors import IntentConflict, OutcomeUnknown, ProviderUnavailable, RateLimited
 from message import Attachment
-from models import Attempt, State, utc_now
+from models import Attempt, State
 from outbox import delivery
 from outbox.enqueue import enqueue
 from outbox.frozen import freeze, thaw
 from outbox.states import MOVES, IllegalMove, check_move, move
-from outbox.transactions import transaction
 from providers.base import Receipt
 from tests.outbox.rows import answer, change, in_threads, message, open_attempt, queue, row, yes
 

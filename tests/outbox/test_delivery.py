@@ -7,9 +7,9 @@ import pytest
 
 import background
 from background import send_in_background
-from extensions import db
+from database import db, utc_now
 from message import EmailMessage
-from models import State, utc_now
+from models import State
 from tests.outbox.conftest import Delivery
 
 

@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 
 import outbox
+from database import utc_now
 from email_service import EmailService
-from models import State, utc_now
+from models import State
 from outbox.delivery import gate
 from outbox.gate import Gate
 from providers.base import Receipt
