@@ -210,8 +210,8 @@ def _take_write_lock(connection: Connection) -> None:
 def why_unavailable(error: BaseException) -> str | None:
     """Why the database cannot serve: it is away, locked, full, read-only or not migrated.
 
-    None if `error` says nothing of the kind: then the mistake is in our code or SQL. Ask outside
-    of SQLAlchemy's own events, because it may have to look at the database.
+    None if `error` says nothing of the kind: then the mistake is in our code or SQL. Needs the app
+    context, because it may have to look whether migrations wait.
     """
     if isinstance(error, PoolTimeoutError):
         return "all connections are in use"

@@ -3,7 +3,7 @@
 from typing import Any
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, ScriptInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from database import why_unavailable
@@ -16,7 +16,8 @@ class _EmailGroup(AppGroup):
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
-            reason = why_unavailable(error)
+            with ctx.ensure_object(ScriptInfo).load_app().app_context():
+                reason = why_unavailable(error)
             if reason is None:
                 raise
             raise click.ClickException(
