@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
@@ -23,7 +22,9 @@ from sqlalchemy import (
     Update,
     event,
     func,
+    inspect,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
@@ -229,8 +230,10 @@ def why_unavailable(error: BaseException) -> str | None:
 def schema_is_behind() -> bool:
     """Whether migrations wait to be applied. Raises `DBAPIError` if the database is away."""
     with db.engine.connect() as connection:
-        applied = MigrationContext.configure(connection).get_current_heads()
-    return frozenset(applied) != _newest_revisions()
+        if not inspect(connection).has_table("alembic_version"):
+            return True
+        applied = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
+        return frozenset(applied) != _newest_revisions()
 
 
 @cache
