@@ -18,8 +18,9 @@ import log_setup
 import models  # noqa: F401  the tables, for migrations
 import security
 import tracking
+from database import db, prepare_sqlite
 from errors import ConfigurationError
-from extensions import csrf, db, email, limiter, migrate, prepare_sqlite
+from extensions import csrf, email, limiter, migrate
 from outbox import running
 from outbox.housekeeping import register_step
 

@@ -1,21 +1,12 @@
 """The tables of the product: the users, and yours. Those of the engine live in their own rooms."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from extensions import Base
+from database import Base, utc_now
 from message import new_id
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def iso(moment: datetime) -> str:
-    """A time as the outside sees it: ISO 8601 in UTC with `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class User(Base):

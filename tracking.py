@@ -8,15 +8,14 @@ from sqlalchemy import Select, and_, func, select, union
 from sqlalchemy.orm import Session
 
 import outbox
+from database import transaction, utc_now, why_unavailable
 from events import BounceClass, EventType, TrackingEvent
-from extensions import DATABASE_ERRORS
 from log_setup import mask
-from models import ReceivedEvent, utc_now
+from models import ReceivedEvent
 from outbox import EmailEvent, OutboxEmail, State
 from outbox.reported import Reported, ReportedEmails, lock_reported
 from outbox.states import move
 from outbox.suppression import Scope, suppress
-from outbox.transactions import transaction
 from providers import HTTP_PROVIDERS
 from providers.webhook import Item
 from webhook_inbox import Outcome
@@ -96,9 +95,9 @@ def _join(event_id: str) -> bool:
                 return False
             event = _read(stored)
             stored.outcome = Outcome.APPLIED if event and apply(session, event) else Outcome.IGNORED
-    except DATABASE_ERRORS:
-        raise
-    except Exception:
+    except Exception as error:
+        if why_unavailable(error):
+            raise
         logger.exception("webhook event %s broke our code; it is tried again", event_id)
         return False
     return True

@@ -9,11 +9,11 @@ from attrs import frozen
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
+from database import db, insert_new, utc_now, why_unavailable
 from errors import InvalidMessage
-from extensions import DATABASE_ERRORS, db, insert_new
 from log_setup import mask
 from message import new_id
-from models import ReceivedEvent, utc_now
+from models import ReceivedEvent
 
 logger = logging.getLogger(__name__)
 
@@ -110,9 +110,9 @@ def _result(row_id: str, event: Incoming) -> _Result:
             return _Result(row_id, event.effect() or Outcome.APPLIED)
     except (EventRejected, InvalidMessage) as error:
         return _Result(row_id, Outcome.REJECTED, error=mask(str(error)))
-    except DATABASE_ERRORS:
-        raise
     except Exception as error:
+        if why_unavailable(error):
+            raise
         return _Result(row_id, Outcome.REJECTED, fault=error)
 
 

@@ -35,9 +35,9 @@ from blueprints.forms import (
 )
 from blueprints.limits import form_limit
 from blueprints.reset_tokens import LIFETIME, make_token, password_fingerprint, read_token
-from extensions import db, insert_if_new
+from database import db, insert_if_new, utc_now
 from message import new_id
-from models import User, utc_now
+from models import User
 
 blueprint = Blueprint("accounts", __name__)
 

@@ -14,8 +14,7 @@ from background import send_in_background
 from blueprints.errors import ApiError
 from blueprints.forms import WelcomeForm, text
 from blueprints.limits import guess_limit, send_limit
-from extensions import db
-from models import iso
+from database import db, iso
 from security import bearer_token_matches
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")

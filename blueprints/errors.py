@@ -5,10 +5,12 @@ import time
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from database import db, why_unavailable
 from errors import IntentConflict, InvalidMessage
-from extensions import DATABASE_ERRORS, db, limiter
+from extensions import limiter
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +32,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(InvalidMessage, _invalid_message)
     app.register_error_handler(SecurityError, _unknown_host)
-    for error in DATABASE_ERRORS:
-        app.register_error_handler(error, _database_error)
+    app.register_error_handler(SQLAlchemyError, _database_error)
 
 
 def _answer(status: int, title: str, message: str, fields: dict[str, str]) -> Response:
@@ -83,11 +84,11 @@ def _invalid_message(error: InvalidMessage) -> Response:
     )
 
 
-def _database_error(error: Exception) -> Response:
-    logger.error(
-        "the database refused (%s); if tables are missing, run: flask db upgrade",
-        str(getattr(error, "orig", error)).strip().partition("\n")[0],
-    )
+def _database_error(error: SQLAlchemyError) -> Response:
+    reason = why_unavailable(error)
+    if reason is None:
+        raise error  # a mistake in our code or SQL, which Flask logs and answers with 500
+    logger.error("the database refused (%s); if tables are missing, run: flask db upgrade", reason)
     db.session.rollback()
     response = _answer(503, "Back in a moment", "the service cannot store this now; try again", {})
     response.headers["Retry-After"] = "5"

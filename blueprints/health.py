@@ -9,8 +9,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import outbox
-from extensions import db, email, limiter
-from models import utc_now
+from database import db, utc_now
+from extensions import email, limiter
 from outbox import readiness
 from outbox.readiness import Problem
 

@@ -11,9 +11,9 @@ from flask.typing import ResponseReturnValue
 
 import outbox
 from blueprints.mail_html import mail_html
-from extensions import db, limiter
+from database import db, iso
+from extensions import limiter
 from message import EmailMessage, from_json
-from models import iso
 from outbox import OutboxEmail, State
 
 blueprint = Blueprint("inbox", __name__)

@@ -8,14 +8,13 @@ import click
 import outbox
 from background import send_in_background
 from cli.group import email_commands
+from database import db, iso, transaction, utc_now
 from emails.compose import Email, all_emails
 from errors import InvalidMessage
-from extensions import db, email
+from extensions import email
 from message import Attachment, EmailMessage
-from models import iso, utc_now
 from outbox import OutboxRow, State
 from outbox.breaker import CallState
-from outbox.transactions import transaction
 
 FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -3,9 +3,10 @@
 from typing import Any
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, ScriptInfo
+from sqlalchemy.exc import SQLAlchemyError
 
-from extensions import DATABASE_ERRORS
+from database import why_unavailable
 
 
 class _EmailGroup(AppGroup):
@@ -14,10 +15,13 @@ class _EmailGroup(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except DATABASE_ERRORS as error:
-            words = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+        except SQLAlchemyError as error:
+            with ctx.ensure_object(ScriptInfo).load_app().app_context():
+                reason = why_unavailable(error)
+            if reason is None:
+                raise
             raise click.ClickException(
-                f"the database refused ({words}); if tables are missing, run: flask db upgrade"
+                f"the database refused ({reason}); if tables are missing, run: flask db upgrade"
             ) from error
 
 

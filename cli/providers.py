@@ -4,8 +4,8 @@ import click
 
 import outbox
 from cli.group import email_commands
-from extensions import db, email
-from models import utc_now
+from database import db, utc_now
+from extensions import email
 
 
 @email_commands.command("providers")

@@ -8,8 +8,7 @@ import click
 
 import outbox
 from cli.group import email_commands
-from models import utc_now
-from outbox.transactions import transaction
+from database import transaction, utc_now
 
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 

@@ -4,9 +4,8 @@ import click
 
 import outbox
 from cli.group import email_commands
-from models import iso
+from database import iso, transaction
 from outbox import State
-from outbox.transactions import transaction
 
 
 @email_commands.command("subscribers")

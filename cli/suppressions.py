@@ -8,13 +8,11 @@ from typing import Any, get_args
 import click
 
 from cli.group import email_commands
+from database import db, iso, transaction
 from errors import InvalidMessage
-from extensions import db
 from message import Address
-from models import iso
 from outbox import suppression
 from outbox.suppression import Scope
-from outbox.transactions import transaction
 
 COLUMNS = ("address", "scope", "reason", "source", "created_at")
 

@@ -3,9 +3,9 @@
 from sqlalchemy import create_engine, func, select
 from sqlalchemy.orm import Session, selectinload
 
+from database import utc_now
 from drill.judge import UNFINISHED, Row
 from errors import OutcomeUnknown
-from models import utc_now
 from outbox import Attempt, OutboxEmail, State, timeline
 
 

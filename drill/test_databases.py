@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from database import BUSY_TIMEOUT
 from drill.clients import Clients, OneTry, recipient
 from drill.rows import Rows
 from drill.stack import TOKEN
 from drill.web import Start, received
-from extensions import BUSY_TIMEOUT
 from tests.outages import locked
 from tests.processes import wait_until
 from tests.servers import PostgreSQL

@@ -6,7 +6,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
-from extensions import UTCDateTime, db
+from database import UTCDateTime, db
 
 OPTIONS: dict[str, Any] = {
     "target_metadata": db.metadata,

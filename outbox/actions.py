@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import utc_now
+from database import utc_now
 from outbox.retention import redact_accepted
 from outbox.states import move
 from outbox.tables import OutboxEmail, OutboxRow, State

@@ -10,12 +10,10 @@ from flask import current_app
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from database import changed_rows, insert_if_new, iso
 from errors import EmailSendError, RateLimited, UnsupportedFeature
-from extensions import insert_if_new
 from log_setup import mask
-from models import iso
 from outbox.tables import ProviderState
-from outbox.transactions import changed_rows
 from providers.base import Receipt
 
 logger = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.orm import Session
 
+from database import utc_now
 from errors import (
     AuthenticationFailed,
     OutcomeUnknown,
@@ -20,7 +21,6 @@ from errors import (
 )
 from extensions import email
 from message import new_id
-from models import utc_now
 from outbox.tables import OutboxChange, State
 from providers.base import Receipt
 from subscriber_changes import SubscriberChange, freeze_change, kind_of, thaw_change

@@ -9,6 +9,7 @@ from flask import current_app
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
+from database import now, transaction
 from extensions import email
 from message import new_id
 from outbox.breaker import Availability, availability, begin_probe
@@ -18,7 +19,6 @@ from outbox.states import check_move, move
 from outbox.suppression import Stopped, suppressed
 from outbox.tables import OutboxRow, State
 from outbox.timeline import add_event
-from outbox.transactions import now, transaction
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from database import changed_rows, now, transaction
 from errors import EmailSendError, OutcomeUnknown, RateLimited
 from extensions import email
 from log_setup import email_line, mask
@@ -26,7 +27,6 @@ from outbox.shared_lock import SharedLock
 from outbox.states import move
 from outbox.tables import OPEN_OUTCOMES, Attempt, AttemptOutcome, OutboxRow, State
 from outbox.timeline import add_event
-from outbox.transactions import changed_rows, now, transaction
 from providers.base import Receipt
 
 logger = logging.getLogger(__name__)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from database import insert_if_new, take_turns, utc_now
 from errors import IntentConflict
-from extensions import email, insert_if_new
+from extensions import email
 from message import EmailMessage, to_json
-from models import utc_now
 from outbox.recipients import addresses, without_stopped
 from outbox.suppression import suppressed
 from outbox.tables import OutboxEmail, State
@@ -107,11 +107,7 @@ def _find(session: Session, message: EmailMessage) -> OutboxEmail:
 
 
 def _count_recent(session: Session, limit_key: str) -> int:
-    if session.get_bind().dialect.name == "postgresql":
-        # Requests for one key take turns until commit, or two of them would count the same rows.
-        # On SQLite every writing transaction holds the write lock already.
-        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-        session.execute(lock, {"key": limit_key})
+    take_turns(session, limit_key)  # or two requests for one key would count the same rows
     statement = select(func.count()).where(
         OutboxEmail.limit_key == limit_key,
         OutboxEmail.created_at > utc_now() - LIMIT_WINDOW,

@@ -1,18 +1,14 @@
 """Whether emails can be accepted and are being delivered, for `/readyz` and the doctor alike."""
 
-from functools import cache
-
-from alembic.script import ScriptDirectory
 from attrs import frozen
-from flask import current_app
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
 
-from extensions import db, email
+from database import now, schema_is_behind, transaction
+from extensions import email
 from outbox.breaker import availability
 from outbox.claim import may_go_out_through
 from outbox.tables import OutboxRow, State
-from outbox.transactions import now, transaction
 
 LATE = 120.0  # seconds the oldest due email may wait before something is wrong with delivery
 
@@ -28,15 +24,10 @@ class Problem:
 def database_problem() -> Problem | None:
     """Why the database cannot be used; None if it can."""
     try:
-        with db.engine.connect() as connection:
-            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except DatabaseError as error:
-        if "alembic_version" in str(error.orig):
-            return Problem("has no tables", "run: flask db upgrade")
+        behind = schema_is_behind()
+    except DatabaseError:
         return Problem("cannot be reached", "check DATABASE_URL")
-    if revision != _newest_revision():
-        return Problem("not up to date", "run: flask db upgrade")
-    return None
+    return Problem("not up to date", "run: flask db upgrade") if behind else None
 
 
 def queue_problem() -> Problem | None:
@@ -62,8 +53,3 @@ def oldest_due_age(*, callable_only: bool = False) -> float:
             oldest = oldest.where(may_go_out_through(callable_now))
         due_at = session.scalar(oldest)
     return max(0.0, (moment - due_at).total_seconds()) if due_at else 0.0
-
-
-@cache
-def _newest_revision() -> str | None:
-    return ScriptDirectory(current_app.extensions["migrate"].directory).get_current_head()

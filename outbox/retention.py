@@ -8,10 +8,10 @@ from flask import current_app
 from sqlalchemy import String, case, cast, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import ReceivedEvent, User, utc_now
+from database import changed_rows, utc_now
+from models import ReceivedEvent, User
 from outbox import suppression
 from outbox.tables import OutboxEmail, OutboxRow, State
-from outbox.transactions import changed_rows
 from webhook_inbox import Outcome
 
 BATCH = 500

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from database import changed_rows
 from outbox.tables import OutboxRow, State
-from outbox.transactions import changed_rows
 
 MOVES: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.SENDING, State.SUPPRESSED, State.EXPIRED, State.CANCELLED}),

@@ -10,9 +10,8 @@ from flask import current_app
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from extensions import insert_if_new
+from database import insert_if_new, utc_now
 from message import new_id
-from models import utc_now
 from outbox.tables import Suppression
 
 Scope = Literal["all", "marketing"]

@@ -8,12 +8,12 @@ from flask import current_app
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
+from database import changed_rows, now, returned, transaction
 from extensions import email
 from outbox.retention import redact_accepted
 from outbox.states import check_move
 from outbox.tables import OPEN_OUTCOMES, Attempt, AttemptOutcome, OutboxRow, State
 from outbox.timeline import add_event
-from outbox.transactions import changed_rows, now, returned, transaction
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,8 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from extensions import Base
+from database import Base, utc_now
 from message import new_id
-from models import utc_now
 
 
 class State(StrEnum):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from flask import Flask
-from sqlalchemy.exc import DatabaseError
 
+from database import why_unavailable
 from outbox.claim import Claimed, claim, release
 from outbox.delivery import deliver_claimed, deliver_quarantined
 from outbox.housekeeping import run_steps
@@ -76,15 +76,21 @@ class Dispatcher:
             try:
                 with self.app.app_context():
                     self._work(free)
-            except DatabaseError as error:
-                logger.error(
-                    "the dispatcher cannot use the database (%s); it tries again in %g s. "
-                    "If tables are missing, run: flask db upgrade",
-                    str(error.orig).partition("\n")[0],
-                    self._interval,
-                )
-            except Exception:
-                logger.exception("the dispatcher failed; it tries again in %g s", self._interval)
+            except Exception as error:
+                self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        with self.app.app_context():
+            reason = why_unavailable(error)
+        if reason is None:
+            logger.exception("the dispatcher failed; it tries again in %g s", self._interval)
+            return
+        logger.error(
+            "the dispatcher cannot use the database (%s); it tries again in %g s. "
+            "If tables are missing, run: flask db upgrade",
+            reason,
+            self._interval,
+        )
 
     def _is_stopping(self) -> bool:
         return self._stopping or not self._goes_on()

@@ -5,8 +5,8 @@ from datetime import datetime
 from attrs import frozen
 from sqlalchemy.orm import Session
 
+from database import utc_now
 from events import EventType
-from models import utc_now
 from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State
 
 

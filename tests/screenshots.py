@@ -23,11 +23,10 @@ import emails
 import tracking
 from app import create_app
 from background import send_in_background
+from database import db, utc_now
 from emails.compose import all_emails
 from events import BounceClass, EventType, TrackingEvent
-from extensions import db
 from message import EmailMessage
-from models import utc_now
 from testing import TEST_SETTINGS
 from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS

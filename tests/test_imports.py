@@ -33,6 +33,7 @@ LADDER = (
     "providers",
     "setting_types",
     "config",
+    "database",
     "unsubscribe_links",
     "email_service",
     "extensions",
@@ -57,7 +58,11 @@ LADDER = (
     "tasks",
 )
 BESIDE = {"tests", "simulator", "demo", "drill", "benchmarks"}
-WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {"security", "unsubscribe_links"}
+WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {
+    "security",
+    "database",
+    "unsubscribe_links",
+}
 
 
 def files_of(module: str) -> list[Path]:

@@ -4,7 +4,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
 
-from extensions import Base, db
+from database import Base, db
 from tests.conftest import MakeApp
 
 

@@ -8,12 +8,11 @@ from flask import Flask
 from sqlalchemy import select
 
 import tracking
+from database import transaction, utc_now
 from events import BounceClass, EventType, TrackingEvent
-from models import utc_now
 from outbox import State, Suppression
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
-from outbox.transactions import transaction
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, story, yes
 from tracking import SOFT_BOUNCES, SOFT_WINDOW

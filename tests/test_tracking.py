@@ -7,12 +7,11 @@ import pytest
 from flask import Flask
 
 import tracking
+from database import transaction, utc_now
 from events import EventType, TrackingEvent
-from models import utc_now
 from outbox import State
 from outbox.claim import claim
 from outbox.sweep import sweep
-from outbox.transactions import transaction
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, yes
 

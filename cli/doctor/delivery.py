@@ -12,10 +12,9 @@ from redis import Redis, RedisError
 import outbox
 from cli.doctor.checks import Check, hint, ok, problem, skipped
 from config import REDIS_PATIENCE
-from models import utc_now
+from database import transaction, utc_now
 from outbox import State, readiness
 from outbox.breaker import CallState
-from outbox.transactions import transaction
 
 PATIENCE = 2.0  # seconds for Redis and for an answer of the workers
 

@@ -19,7 +19,8 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from blueprints import accounts
-from extensions import Base, db, limiter
+from database import Base, db
+from extensions import limiter
 from models import User
 from outbox import OutboxEmail
 from testing import TEST_SETTINGS

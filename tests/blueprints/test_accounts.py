@@ -8,9 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import outbox
-from extensions import db
+from database import db, utc_now
 from message import EmailMessage
-from models import User, utc_now
+from models import User
 from outbox import OutboxEmail
 from testing import assert_email_sent, assert_no_email_sent
 from tests.blueprints.conftest import (

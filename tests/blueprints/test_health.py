@@ -11,9 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text, update
 
 from background import send_in_background
-from extensions import db
+from database import db, utc_now
 from message import EmailMessage
-from models import utc_now
 from outbox import OutboxEmail
 from tests.conftest import MakeApp
 from tests.processes import free_port

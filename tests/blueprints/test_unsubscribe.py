@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 import emails
 import outbox
 from background import send_in_background
+from database import db, utc_now
 from errors import InvalidMessage
-from extensions import db, email
+from extensions import email
 from message import EmailMessage
-from models import utc_now
 from outbox import State, Suppression
 from tests.blueprints.conftest import PRODUCTION, outbox_rows, stored
 from tests.conftest import MakeApp

@@ -2,7 +2,8 @@
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 import webhook_inbox
 from background import send_in_background
@@ -32,6 +33,11 @@ def then_refuse() -> None:
 def then_break() -> None:
     hello()
     raise ZeroDivisionError
+
+
+def then_ask_nonsense() -> None:
+    hello()
+    db.session.execute(text("SELECT nonsense"))
 
 
 def receive(effect, *, source: str = "stripe", event_id: str = "evt_1") -> Outcome:
@@ -90,6 +96,21 @@ def test_any_other_failure_leaves_nothing_so_that_the_next_delivery_counts(
         assert_no_email_sent(outbox_emails)
         assert receive(hello) == Outcome.APPLIED
     assert len(outbox_emails) == 1
+
+
+def test_a_mistake_in_the_sql_of_one_effect_costs_that_event_alone(
+    any_app: Flask, outbox_emails: list[EmailMessage]
+):
+    events = [
+        Incoming(event_id=f"evt_{number}", type="ping", payload="{}", effect=effect)
+        for number, effect in enumerate((hello, then_ask_nonsense, hello))
+    ]
+    with any_app.app_context():
+        with pytest.raises(DBAPIError, match="nonsense"):
+            webhook_inbox.receive_all("stripe", events)
+        kept = db.session.scalars(select(ReceivedEvent.event_id)).all()
+        assert sorted(kept) == ["evt_0", "evt_2"]
+    assert len(outbox_emails) == 2
 
 
 def test_a_commit_that_fails_leaves_nothing_either(

@@ -10,10 +10,9 @@ from flask.testing import FlaskCliRunner
 
 import outbox
 from background import send_in_background
+from database import db, utc_now
 from emails.compose import all_emails
-from extensions import db
 from message import EmailMessage, new_id
-from models import utc_now
 from outbox import OutboxEmail, State
 from tests.conftest import MakeApp
 from tests.simulator.process import Simulator

@@ -12,9 +12,10 @@ from flask.testing import FlaskCliRunner
 import outbox
 import subscribers
 from background import send_in_background
-from extensions import db, email
+from database import db, utc_now
+from extensions import email
 from message import EmailMessage
-from models import User, utc_now
+from models import User
 from outbox import OutboxEmail, State, suppression
 from tests.conftest import MakeApp
 

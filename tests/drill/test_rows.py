@@ -8,10 +8,9 @@ from sqlalchemy import update
 
 import emails
 from background import send_in_background
+from database import db, utc_now
 from drill.judge import Row
 from drill.rows import Rows
-from extensions import db
-from models import utc_now
 from outbox import Attempt, OutboxEmail
 from tests.conftest import MakeApp
 

@@ -13,9 +13,8 @@ from sqlalchemy import delete, update
 import outbox
 from app import create_app
 from background import send_in_background
-from extensions import db
+from database import db, utc_now
 from message import EmailMessage
-from models import utc_now
 from outbox import running
 from outbox.tables import OutboxEmail, ProviderState, State
 from testing import TEST_SETTINGS

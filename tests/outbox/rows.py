@@ -9,13 +9,11 @@ from flask import Flask
 from sqlalchemy import update
 
 import outbox
+from database import db, transaction, utc_now
 from email_service import EmailService
-from extensions import db
 from message import EmailMessage
-from models import utc_now
 from outbox.enqueue import enqueue
 from outbox.tables import Attempt, OutboxEmail
-from outbox.transactions import transaction
 from providers.base import Receipt
 
 

@@ -8,6 +8,7 @@ from attrs import evolve
 from flask import Flask
 
 import outbox
+from database import db, transaction, utc_now
 from errors import (
     AuthenticationFailed,
     EmailSendError,
@@ -17,14 +18,19 @@ from errors import (
     QuotaExceeded,
     RateLimited,
 )
-from extensions import db, email
+from extensions import email
 from message import from_json
-from models import utc_now
-from outbox.breaker import THRESHOLD, CallState, availability, begin_probe, call_statuses, record
+from outbox.breaker import (
+    THRESHOLD,
+    CallState,
+    availability,
+    begin_probe,
+    call_statuses,
+    record,
+)
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.tables import ProviderState, State
-from outbox.transactions import transaction
 from tests.outbox.rows import answer, change, in_threads, open_attempt, queue, row, yes
 
 CHAIN = ("resend", "sendgrid")

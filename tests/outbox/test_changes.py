@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 import outbox
 import subscribers
+from database import db, transaction, utc_now
 from errors import (
     AuthenticationFailed,
     EmailSendError,
@@ -20,15 +21,13 @@ from errors import (
     RateLimited,
     UnsupportedFeature,
 )
-from extensions import db, email
-from models import utc_now
+from extensions import email
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.outcomes import MAX_ATTEMPTS
 from outbox.suppression import suppress
 from outbox.sweep import sweep
 from outbox.tables import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State
-from outbox.transactions import transaction
 from providers.resend import Resend
 from tests.conftest import MakeApp
 from tests.outbox.conftest import KEYS

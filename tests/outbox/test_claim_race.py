@@ -8,10 +8,9 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import insert
 
-from models import utc_now
+from database import transaction, utc_now
 from outbox.enqueue import _row
 from outbox.tables import OutboxEmail
-from outbox.transactions import transaction
 from tests.outbox.rows import message
 from tests.processes import ROOT
 

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 import outbox
+from database import transaction, utc_now
 from email_service import EmailService
 from errors import IntentConflict, OutcomeUnknown, ProviderUnavailable, RateLimited
 from message import Attachment, from_json, to_json
-from models import utc_now
 from outbox import delivery
 from outbox.claim import claim, release
 from outbox.delivery import deliver_claimed
@@ -22,7 +22,6 @@ from outbox.enqueue import enqueue
 from outbox.states import MOVES, IllegalMove, check_move, move
 from outbox.sweep import sweep
 from outbox.tables import Attempt, State
-from outbox.transactions import transaction
 from providers.base import Receipt
 from tests.outbox.rows import answer, change, in_threads, message, open_attempt, queue, row, yes
 

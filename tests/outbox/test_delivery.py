@@ -6,9 +6,8 @@ from uuid import uuid4
 import pytest
 
 from background import send_in_background
-from extensions import db
+from database import db, utc_now
 from message import EmailMessage
-from models import utc_now
 from outbox import running
 from outbox.tables import State
 from tests.outbox.conftest import Delivery

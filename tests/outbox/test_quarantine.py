@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 
 import outbox
+from database import utc_now
 from email_service import EmailService
-from models import utc_now
 from outbox.claim import claim
 from outbox.delivery import deliver_quarantined, lock
 from outbox.shared_lock import SharedLock

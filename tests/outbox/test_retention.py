@@ -12,16 +12,15 @@ import emails
 import outbox
 import subscribers
 import tracking
+from database import db, transaction, utc_now
 from errors import OutcomeUnknown
 from events import BounceClass, EventType, TrackingEvent
-from extensions import db
 from message import from_json
-from models import ReceivedEvent, User, utc_now
+from models import ReceivedEvent, User
 from outbox import retention, suppression
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State, Suppression
-from outbox.transactions import transaction
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, message, queue, row, yes

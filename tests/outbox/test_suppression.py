@@ -3,11 +3,11 @@
 import pytest
 from flask import Flask
 
+from database import transaction
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.suppression import Scope, lift, suppress, suppressed
 from outbox.tables import State
-from outbox.transactions import transaction
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, queue, row, story, yes
 

@@ -11,6 +11,7 @@ import resend
 import sequenzy  # type: ignore[import-untyped] # it ships no types
 from sendgrid import SendGridAPIClient
 
+from database import utc_now
 from errors import (
     AuthenticationFailed,
     EmailSendError,
@@ -19,7 +20,6 @@ from errors import (
     RateLimited,
     UnsupportedFeature,
 )
-from models import utc_now
 from providers import HTTP_PROVIDERS
 from providers.http import HttpProvider
 from tests.processes import free_port

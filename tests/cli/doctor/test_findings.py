@@ -13,10 +13,9 @@ from sqlalchemy import text as sql
 import cli.doctor.accounts
 import outbox
 import subscribers
+from database import db, utc_now
 from errors import AuthenticationFailed
-from extensions import db
 from message import EmailMessage
-from models import utc_now
 from outbox import State
 from outbox.breaker import record
 from tests.cli.doctor.clinic import DOMAIN, Clinic, good_zone

@@ -1,0 +1,32 @@
+"""`python -m tests.count_up URL`: add 1 to the number of `test_database.py` a hundred times.
+
+Four threads do it, by reading the number for update and writing it back.
+"""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, select, update
+from sqlalchemy.orm import Session
+
+from app import create_app
+from database import db
+from testing import TEST_SETTINGS
+
+THREADS, TIMES = 4, 25
+NUMBERS = Table("numbers", MetaData(), Column("value", Integer, nullable=False))
+
+
+def count_up(engine: Engine) -> None:
+    """Read, modify, write."""
+    with Session(engine) as session, session.begin():
+        value = session.scalars(select(NUMBERS.c.value).with_for_update()).one()
+        session.execute(update(NUMBERS).values(value=value + 1))
+
+
+if __name__ == "__main__":
+    app = create_app(TEST_SETTINGS | {"DATABASE_URL": sys.argv[1]})
+    with app.app_context(), ThreadPoolExecutor(THREADS) as pool:
+        engine = db.engine
+        for done in [pool.submit(count_up, engine) for _ in range(THREADS * TIMES)]:
+            done.result()
