@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy.exc import DatabaseError
 
 import outbox
-import tracking
+from webhooks import tracking
 
 logger = logging.getLogger(__name__)
 

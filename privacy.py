@@ -11,7 +11,7 @@ import suppression
 from models import OutboxEmail, OutboxRow, ReceivedEvent, State, User, utc_now
 from outbox.blanking import blank
 from outbox.transactions import changed_rows
-from webhook_inbox import Outcome
+from webhooks.receiving import Outcome
 
 BATCH = 500
 REPEATED_FOR = timedelta(days=30)  # docs.stripe.com/webhooks: resent by hand for so long

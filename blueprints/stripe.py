@@ -12,12 +12,12 @@ from flask.typing import ResponseReturnValue
 
 import emails
 import subscribers
-import webhook_inbox
 from background import send_in_background
 from blueprints.errors import ApiError
 from extensions import limiter
 from signatures import verify_stripe_signature
-from webhook_inbox import EventRejected, Incoming
+from webhooks import receiving as webhook_inbox
+from webhooks.receiving import EventRejected, Incoming
 
 blueprint = Blueprint("stripe", __name__)
 logger = logging.getLogger(__name__)

@@ -20,7 +20,6 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 import emails
-import tracking
 from app import create_app
 from background import send_in_background
 from emails.compose import all_emails
@@ -32,6 +31,7 @@ from testing import TEST_SETTINGS
 from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS
 from tests.processes import ROOT
+from webhooks import tracking
 
 FOLDER = ROOT / "docs" / "screenshots"
 COLOURS = 128  # enough for flat colours and smooth letters

@@ -13,7 +13,6 @@ import outbox
 import privacy
 import subscribers
 import suppression
-import tracking
 from errors import OutcomeUnknown
 from events import BounceClass, EventType, TrackingEvent
 from extensions import db
@@ -33,7 +32,8 @@ from outbox.transactions import transaction
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, message, queue, row, yes
-from webhook_inbox import Incoming, Outcome, receive
+from webhooks import tracking
+from webhooks.receiving import Incoming, Outcome, receive
 
 ANN = "ann@example.com"
 DAY = timedelta(days=1)

@@ -9,7 +9,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-import tracking
 from events import TrackingEvent
 from extensions import db
 from models import EmailEvent, OutboxEmail, ReceivedEvent
@@ -28,6 +27,7 @@ from tests.blueprints.provider_posts import (
 )
 from tests.conftest import MakeApp
 from tests.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event
+from webhooks import tracking
 
 PROVIDERS = tuple(HEADERS)
 FIVE = ("processed", "deferred", "delivered", "bounce", "spamreport")

@@ -4,14 +4,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-import webhook_inbox
 from background import send_in_background
 from errors import InvalidMessage
 from extensions import db
 from message import EmailMessage
 from models import OutboxEmail, ReceivedEvent
 from testing import assert_no_email_sent
-from webhook_inbox import EventRejected, Incoming, Outcome
+from webhooks import receiving as webhook_inbox
+from webhooks.receiving import EventRejected, Incoming, Outcome
 
 
 def hello() -> None:

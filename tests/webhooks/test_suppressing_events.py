@@ -8,13 +8,13 @@ from flask import Flask
 from sqlalchemy import select
 
 import outbox
-import tracking
 from events import BounceClass, EventType, TrackingEvent
 from models import State, Suppression, utc_now
 from outbox.transactions import transaction
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, story, yes
-from tracking import SOFT_BOUNCES, SOFT_WINDOW
+from webhooks import tracking
+from webhooks.tracking import SOFT_BOUNCES, SOFT_WINDOW
 
 HARD = {"type": EventType.BOUNCED, "bounce": BounceClass.HARD, "recipient": "ann@example.com"}
 SOFT = HARD | {"bounce": BounceClass.SOFT}

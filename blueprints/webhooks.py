@@ -9,15 +9,15 @@ from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 import outbox
-import tracking
-import webhook_inbox
 from blueprints.errors import ApiError
 from events import TrackingEvent
 from extensions import db, limiter
 from outbox import ReportedEmails
 from providers import HTTP_PROVIDERS
 from providers.webhook import Item, UnusableEvent, Webhook
-from webhook_inbox import EventRejected, Incoming, Outcome
+from webhooks import receiving as webhook_inbox
+from webhooks import tracking
+from webhooks.receiving import EventRejected, Incoming, Outcome
 
 blueprint = Blueprint("provider_webhooks", __name__)
 logger = logging.getLogger(__name__)

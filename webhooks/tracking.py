@@ -18,7 +18,7 @@ from outbox.transactions import transaction
 from providers import HTTP_PROVIDERS
 from providers.webhook import Item
 from suppression import Scope, suppress
-from webhook_inbox import Outcome
+from webhooks.receiving import Outcome
 
 logger = logging.getLogger(__name__)
 

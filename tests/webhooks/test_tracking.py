@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 
 import outbox
-import tracking
 from events import EventType, TrackingEvent
 from models import State, utc_now
 from outbox.transactions import transaction
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, yes
+from webhooks import tracking
 
 ORDERS = list(
     permutations(

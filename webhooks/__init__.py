@@ -1,0 +1,1 @@
+"""What providers and Stripe report, every event once."""
