@@ -7,7 +7,7 @@ import outbox
 import subscribers
 from extensions import db, limiter
 from log_setup import mask
-from suppression import suppress
+from suppression import Reason, suppress
 from unsubscribe_links import address_of
 
 blueprint = Blueprint("unsubscribe", __name__)
@@ -31,7 +31,7 @@ def act(token: str) -> ResponseReturnValue:
     """
     address = _address(token)
     new = suppress(
-        db.session(), address, "marketing", reason="unsubscribed", source="unsubscribe link"
+        db.session(), address, "marketing", reason=Reason.UNSUBSCRIBED, source="unsubscribe link"
     )
     outbox.cancel_marketing(db.session(), address, by=f"because {mask(address)} unsubscribed")
     if new:

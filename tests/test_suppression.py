@@ -6,14 +6,14 @@ from flask import Flask
 import outbox
 from models import State
 from outbox.transactions import transaction
-from suppression import Scope, lift, suppress, suppressed
+from suppression import Reason, Scope, lift, suppress, suppressed
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, queue, row, story, yes
 
 
 def stop(address: str, scope: Scope = "all") -> bool:
     with transaction() as session:
-        return suppress(session, address, scope, reason="hard bounce", source="test")
+        return suppress(session, address, scope, reason=Reason.HARD_BOUNCE, source="test")
 
 
 def test_an_address_suppressed_after_the_email_was_queued_gets_nothing(

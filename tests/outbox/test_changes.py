@@ -26,7 +26,7 @@ from models import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State, u
 from outbox.outcomes import MAX_ATTEMPTS
 from outbox.transactions import transaction
 from providers.resend import Resend
-from suppression import suppress
+from suppression import Reason, suppress
 from tests.conftest import MakeApp
 from tests.outbox.conftest import KEYS
 from tests.outbox.rows import answer, queue, row, yes
@@ -227,7 +227,7 @@ def test_it_is_no_email_anywhere(app: Flask):
 
 def test_a_suppressed_address_can_still_be_unsubscribed(app: Flask):
     with transaction() as session:
-        suppress(session, ADDRESS, "all", reason="hard bounce", source="test")
+        suppress(session, ADDRESS, "all", reason=Reason.HARD_BOUNCE, source="test")
     row_id = subscribers.unsubscribe(ADDRESS).id
     db.session.commit()
     assert [each.id for each in outbox.claim(5)] == [row_id]
