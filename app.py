@@ -17,6 +17,7 @@ import config
 import log_setup
 import models  # noqa: F401  the tables, for migrations
 import security
+import webhooks
 from errors import ConfigurationError
 from extensions import csrf, db, email, limiter, migrate, prepare_sqlite
 from unsubscribe_links import unsubscribe_url
@@ -42,6 +43,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     _bind_extensions(app)
     security.init_app(app)
     background.init_app(app)
+    webhooks.init_app(app)
     app.context_processor(_brand)
     blueprints.init_app(app)
     app.cli.add_command(cli.email_commands)

@@ -11,7 +11,6 @@ from flask import Flask
 from sqlalchemy.exc import DatabaseError
 
 import outbox
-from webhooks import tracking
 
 logger = logging.getLogger(__name__)
 
@@ -90,8 +89,7 @@ class Dispatcher:
 
     def _work(self, free: int) -> None:
         if time.monotonic() - self._last_sweep >= self._interval:
-            outbox.sweep()
-            tracking.join_waiting()
+            outbox.run_steps()
             while not self._is_stopping() and outbox.deliver_suspect():
                 pass
             self._last_sweep = time.monotonic()

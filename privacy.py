@@ -4,17 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import String, case, cast, delete, or_, select, update
+from sqlalchemy import String, cast, delete, or_, select
 from sqlalchemy.orm import Session
 
 import suppression
-from models import OutboxEmail, OutboxRow, ReceivedEvent, State, User, utc_now
+import webhooks
+from models import OutboxEmail, OutboxRow, State, User, utc_now
 from outbox.blanking import blank
 from outbox.transactions import changed_rows
-from webhooks.receiving import Outcome
 
 BATCH = 500
-REPEATED_FOR = timedelta(days=30)  # docs.stripe.com/webhooks: resent by hand for so long
 DONE = (
     State.ACCEPTED, State.SUPPRESSED, State.EXPIRED, State.CANCELLED, State.FAILED,
 )  # fmt: skip
@@ -62,12 +61,6 @@ def remove_rows(session: Session, *, older_than: timedelta) -> int:
     return changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(some), *old))
 
 
-def remove_events(session: Session, *, older_than: timedelta) -> int:
-    """Remove received events; those of the last 30 days stay, because Stripe may repeat them."""
-    before = utc_now() - max(older_than, REPEATED_FOR)
-    return changed_rows(session, delete(ReceivedEvent).where(ReceivedEvent.received_at < before))
-
-
 def forget(session: Session, address: str) -> Forgotten:
     """Remove whatever is stored about `address`, and take back what waits for it.
 
@@ -80,7 +73,7 @@ def forget(session: Session, address: str) -> Forgotten:
         raise StillSending(f"an email with {address} is being sent now; try again in a minute")
     ids = [row.id for row in rows]
     return Forgotten(
-        events=_empty_events(session, address, ids),
+        events=webhooks.forget(session, address, ids),
         emails=changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(ids))),
         accounts=changed_rows(session, delete(User).where(User.email == address)),
         suppressions=suppression.forget(session, address),
@@ -98,16 +91,3 @@ def _rows_about(session: Session, address: str) -> list[OutboxRow]:
 def _people(stored: dict[str, Any]) -> set[str]:
     fields = ("to", "cc", "bcc", "reply_to")
     return {each["email"].lower() for name in fields for each in stored.get(name, [])}
-
-
-def _empty_events(session: Session, address: str, ids: list[str]) -> int:
-    about = or_(
-        ReceivedEvent.email_id.in_(ids),
-        ReceivedEvent.payload.icontains(f'"{address}"', autoescape=True),
-        ReceivedEvent.payload.icontains(f"<{address}>", autoescape=True),
-    )
-    waiting = case(
-        (ReceivedEvent.outcome == Outcome.WAITING, Outcome.IGNORED), else_=ReceivedEvent.outcome
-    )
-    values = {"payload": "", "error": None, "email_id": None, "outcome": waiting}
-    return changed_rows(session, update(ReceivedEvent).where(about).values(values))

@@ -6,6 +6,7 @@ from datetime import timedelta
 import click
 
 import privacy
+import webhooks
 from address import Address
 from cli.group import email_commands
 from errors import InvalidMessage
@@ -24,7 +25,7 @@ def purge(bodies: int, rows: int) -> None:
         raise click.UsageError("--rows must not be less than --bodies")
     blanked = _in_batches(privacy.remove_bodies, timedelta(days=bodies))
     removed = _in_batches(privacy.remove_rows, timedelta(days=rows))
-    privacy.remove_events(db.session(), older_than=timedelta(days=rows))
+    webhooks.remove_old(db.session(), older_than=timedelta(days=rows))
     db.session.commit()
     click.echo(f"{blanked} bodies and {removed} emails removed")
 

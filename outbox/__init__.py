@@ -6,7 +6,6 @@
 neither threads nor Celery; `background` decides who calls `deliver`.
 """
 
-from outbox.blanking import blank_accepted
 from outbox.breaker import provider_states
 from outbox.by_hand import (
     cancel,
@@ -20,6 +19,7 @@ from outbox.changes import enqueue_change
 from outbox.claim import Claimed, claim, release
 from outbox.delivery import deliver, deliver_claimed, deliver_suspect
 from outbox.enqueue import enqueue
+from outbox.housekeeping import register_step, run_steps
 from outbox.notes import note
 from outbox.reading import (
     Moment,
@@ -31,7 +31,7 @@ from outbox.reading import (
     timeline,
     troubled_change,
 )
-from outbox.reported import Reported, ReportedEmails, lock_reported
+from outbox.reported import Reported, ReportedEmails, confirm_accepted, lock_reported
 from outbox.states import MOVES, IllegalMove
 from outbox.sweep import oldest_due_age, sweep
 from outbox.totals import Totals, totals
@@ -45,10 +45,10 @@ __all__ = [
     "Reported",
     "ReportedEmails",
     "Totals",
-    "blank_accepted",
     "cancel",
     "cancel_marketing",
     "claim",
+    "confirm_accepted",
     "count_by_state",
     "deliver",
     "deliver_claimed",
@@ -63,11 +63,13 @@ __all__ = [
     "provider_states",
     "recent",
     "recent_changes",
+    "register_step",
     "release",
     "resolve_as_sent",
     "resolve_by_resending",
     "retry",
     "retry_all_failed",
+    "run_steps",
     "sweep",
     "timeline",
     "totals",

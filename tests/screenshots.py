@@ -31,7 +31,7 @@ from testing import TEST_SETTINGS
 from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS
 from tests.processes import ROOT
-from webhooks import tracking
+from tests.webhooks.reports import apply_report
 
 FOLDER = ROOT / "docs" / "screenshots"
 COLOURS = 128  # enough for flat colours and smooth letters
@@ -134,7 +134,7 @@ def tell(email_id: str, to: str, kind: EventType, seconds: int) -> None:
         bounce=BounceClass.HARD if bounced else None,
         reason="550 5.1.1 no such user" if bounced else "",
     )
-    tracking.apply(db.session(), event)
+    apply_report(db.session(), event)
     db.session.commit()
 
 

@@ -1,140 +1,167 @@
 """Every received event once: the event and its effect are stored in one transaction."""
 
 import logging
-from collections.abc import Callable, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from attrs import frozen
+from attrs import Factory, define
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
+import outbox
 from errors import InvalidMessage
+from events import TrackingEvent
 from extensions import DATABASE_ERRORS, db, insert_new
 from log_setup import mask
 from message import new_id
-from models import ReceivedEvent, utc_now
+from models import utc_now
+from providers.webhook import Item, UnusableEvent
+from webhooks import tracking
+from webhooks.tables import EventOutcome, ReceivedEvent
+from webhooks.waiting import to_json
 
 logger = logging.getLogger(__name__)
 
+Effect = Callable[[], None]
+"""Works on `db.session` and does not commit."""
 
-class Outcome(StrEnum):
-    """What became of an event."""
-
-    APPLIED = "applied"
-    IGNORED = "ignored"  # of a kind that means nothing to us
-    WAITING = "waiting"  # about an email that is not known here yet
-    REJECTED = "rejected"  # meant for us, but its data cannot be used
-    DUPLICATE = "duplicate"  # seen before; nothing was stored again
+Parse = Callable[[Item], TrackingEvent | Effect | None]
+"""What an item means: a report about an email, an effect of the caller's own, or nothing."""
 
 
-class EventRejected(Exception):
-    """The event is genuine, but lacks what its effect needs; a redelivery would lack it too."""
+class EventsFailed(Exception):
+    """Events broke our code and were not stored; the sender must deliver them again."""
 
 
-@frozen(kw_only=True)
-class Incoming:
-    """One event of a verified delivery.
+def receive(source: str, items: Sequence[Item], parse: Parse) -> list[EventOutcome]:
+    """Store each event of a verified delivery together with its effect, and commit.
 
-    `effect` works on `db.session` and does not commit; it may return another outcome than
-    `applied`. None means that the event is not for us. `email_id` and `provider_message_id` say
-    which email it is about, for an event that has to wait for its email.
-    """
+    A second delivery of an event does nothing. Returns what became of each, in the order in which
+    they were applied.
 
-    event_id: str
-    type: str
-    payload: str
-    effect: Callable[[], Outcome | None] | None
-    email_id: str | None = None
-    provider_message_id: str | None = None
-
-
-def receive(source: str, event: Incoming) -> Outcome:
-    """Store one event and its effect; see `receive_all`."""
-    return receive_all(source, [event])[0]
-
-
-def receive_all(source: str, events: Sequence[Incoming]) -> list[Outcome]:
-    """Store each event together with its effect, and commit; what became of each, in order.
-
-    A second delivery of an `event_id` does nothing. If an effect raises `EventRejected` (or
-    composes an email that is refused) its event is kept as rejected. After any other exception
-    that event leaves nothing behind, the others are stored all the same, and the exception goes
-    to the caller, so that the sender tries again. A failing database leaves nothing at all.
+    What raises `UnusableEvent`, or composes an email that is refused, is kept as rejected. After
+    any other exception nothing of that event is stored, the others are all the same, and then
+    `EventsFailed` is raised. A failing database leaves nothing at all.
     """
     session = db.session()
-    rows = [_row(source, event) for event in events]
-    new = insert_new(session, ReceivedEvent, rows)
-    results = [
-        _result(row["id"], event) if row["id"] in new else _Result(row["id"], Outcome.DUPLICATE)
-        for row, event in zip(rows, events, strict=True)
-    ]
-    _settle(session, results)
+    events = [_parsed(source, item, parse) for item in items]
+    # In one order whoever delivers, so that two deliveries at once cannot wait for each other.
+    events.sort(key=lambda each: (each.recipient, each.item.event_id))
+    emails = outbox.lock_reported(session, source, [each.report for each in events if each.report])
+    new = insert_new(session, ReceivedEvent, [each.row() for each in events])
+    for each in events:
+        if each.row_id in new:
+            _apply(session, each, emails)
+        else:
+            each.outcome = EventOutcome.DUPLICATE
+    _store_outcomes(session, [each for each in events if each.row_id in new])
     db.session.commit()
-    for event, result in zip(events, results, strict=True):
-        _log(source, event, result)
-    faults = [result.fault for result in results if result.fault]
-    if faults:
-        raise faults[0]
-    return [result.outcome for result in results]
+    for each in events:
+        each.log()
+    failed = sum(each.outcome is EventOutcome.FAILED for each in events)
+    if failed:
+        raise EventsFailed(
+            f"{failed} of {len(events)} events of {source} broke our code (see the log above); the "
+            "others are stored, and these count once they are delivered again"
+        )
+    return [each.outcome for each in events]
 
 
-@frozen
-class _Result:
-    row_id: str
-    outcome: Outcome
+@define
+class _Event:
+    """An event on its way: what it means, and what becomes of it."""
+
+    source: str
+    item: Item
+    meaning: TrackingEvent | Effect | None = None
+    outcome: EventOutcome = EventOutcome.IGNORED
     error: str | None = None
-    fault: Exception | None = None
+    row_id: str = Factory(new_id)
+
+    @property
+    def report(self) -> TrackingEvent | None:
+        return self.meaning if isinstance(self.meaning, TrackingEvent) else None
+
+    @property
+    def recipient(self) -> str:
+        return (self.report and self.report.recipient) or ""
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "id": self.row_id,
+            "source": self.source,
+            "event_id": self.item.event_id,
+            "type": self.item.type[:100],
+            "payload": self.item.payload,
+            "outcome": self.outcome,
+            "error": self.error,
+            "email_id": self.report and self.report.email_id,
+            "provider_message_id": self.report and self.report.provider_message_id,
+            "received_at": utc_now(),
+        }
+
+    def waiting_event(self) -> dict[str, Any] | None:
+        waits = self.outcome is EventOutcome.WAITING
+        return to_json(self.report) if waits and self.report else None
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """Decide what becomes of the event if the block raises: that must not cost the others."""
+        try:
+            yield
+        except DATABASE_ERRORS:
+            raise
+        except (UnusableEvent, InvalidMessage) as error:
+            self.outcome, self.error = EventOutcome.REJECTED, mask(str(error))
+        except Exception:
+            self.outcome = EventOutcome.FAILED
+            logger.exception("webhook %s broke our code", self)
+
+    def log(self) -> None:
+        if self.error:
+            logger.warning("webhook rejected %s: %s", self, self.error)
+        else:
+            logger.info("webhook %s %s", self.outcome, self)
+
+    def __str__(self) -> str:
+        item = self.item
+        return f"source={self.source} type={item.type[:100]} event={item.event_id[:64]}"
 
 
-def _row(source: str, event: Incoming) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "source": source,
-        "event_id": event.event_id,
-        "type": event.type[:100],
-        "payload": event.payload,
-        "outcome": Outcome.APPLIED if event.effect else Outcome.IGNORED,
-        "email_id": event.email_id,
-        "provider_message_id": event.provider_message_id,
-        "received_at": utc_now(),
-    }
+def _parsed(source: str, item: Item, parse: Parse) -> _Event:
+    event = _Event(source, item)
+    with event.judged():
+        event.meaning = parse(item)
+        event.outcome = EventOutcome.APPLIED if event.meaning else EventOutcome.IGNORED
+    return event
 
 
-def _result(row_id: str, event: Incoming) -> _Result:
-    """Let a new event have its effect, in a savepoint of its own."""
-    if event.effect is None:
-        return _Result(row_id, Outcome.IGNORED)
-    try:
-        with db.session.begin_nested():
-            return _Result(row_id, event.effect() or Outcome.APPLIED)
-    except (EventRejected, InvalidMessage) as error:
-        return _Result(row_id, Outcome.REJECTED, error=mask(str(error)))
-    except DATABASE_ERRORS:
-        raise
-    except Exception as error:
-        return _Result(row_id, Outcome.REJECTED, fault=error)
+def _apply(session: Session, event: _Event, emails: outbox.ReportedEmails) -> None:
+    """Let the event have its effect, in a savepoint of its own."""
+    if event.meaning is None:
+        return
+    with event.judged(), session.begin_nested():
+        if not isinstance(event.meaning, TrackingEvent):
+            event.meaning()
+        elif not tracking.apply(session, event.meaning, emails):
+            event.outcome = EventOutcome.WAITING
 
 
-def _settle(session: Session, results: Sequence[_Result]) -> None:
+def _store_outcomes(session: Session, events: Sequence[_Event]) -> None:
     """Write down what became of the events, and forget those that broke our code."""
-    broken = [result.row_id for result in results if result.fault]
-    if broken:
-        session.execute(delete(ReceivedEvent).where(ReceivedEvent.id.in_(broken)))
+    failed = [each.row_id for each in events if each.outcome is EventOutcome.FAILED]
+    if failed:
+        session.execute(delete(ReceivedEvent).where(ReceivedEvent.id.in_(failed)))
     changed = [
-        {"id": result.row_id, "outcome": result.outcome, "error": result.error}
-        for result in results
-        if result.outcome in (Outcome.WAITING, Outcome.REJECTED) and not result.fault
+        {
+            "id": each.row_id,
+            "outcome": each.outcome,
+            "error": each.error,
+            "waiting_event": each.waiting_event(),
+        }
+        for each in events
+        if each.outcome in (EventOutcome.WAITING, EventOutcome.REJECTED)
     ]
     if changed:
         session.execute(update(ReceivedEvent), changed)
-
-
-def _log(source: str, event: Incoming, result: _Result) -> None:
-    known = f"source={source} type={event.type[:100]} event={event.event_id[:64]}"
-    if result.fault:
-        logger.error("webhook %s broke our code: %s", known, type(result.fault).__name__)
-    elif result.error:
-        logger.warning("webhook rejected %s: %s", known, result.error)
-    else:
-        logger.info("webhook %s %s", result.outcome, known)

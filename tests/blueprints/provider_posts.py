@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from extensions import db
 from message import EmailMessage, new_id
-from models import ReceivedEvent, State, Suppression
+from models import State, Suppression
 from outbox.enqueue import enqueue
 from tests.provider_events import (
     HEADERS,
@@ -19,6 +19,7 @@ from tests.provider_events import (
     sendgrid_event,
     sequenzy_event,
 )
+from webhooks import ReceivedEvent
 
 KINDS = {"delivered": "delivered", "bounced": "bounce"}
 

@@ -12,7 +12,7 @@ from models import State, utc_now
 from outbox.transactions import transaction
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, yes
-from webhooks import tracking
+from tests.webhooks.reports import apply_report
 
 ORDERS = list(
     permutations(
@@ -35,7 +35,7 @@ def event(kind: EventType, **fields: Any) -> TrackingEvent:
 
 def tell(*events: TrackingEvent) -> list[bool]:
     with transaction() as session:
-        return [tracking.apply(session, each) for each in events]
+        return [apply_report(session, each) for each in events]
 
 
 def test_all_orders_of_events_end_in_the_same_state(app: Flask):
