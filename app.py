@@ -17,12 +17,11 @@ import config
 import log_setup
 import models  # noqa: F401  the tables, for migrations
 import security
-import tracking
+import webhooks
 from database import db, prepare_sqlite
 from errors import ConfigurationError
 from extensions import csrf, email, limiter, migrate
 from outbox import running
-from outbox.housekeeping import register_step
 
 ROOT = Path(__file__).parent
 
@@ -45,8 +44,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     _bind_extensions(app)
     security.init_app(app)
     running.init_app(app)
-    register_step(app, tracking.join_waiting)
     background.init_app(app)
+    webhooks.init_app(app)
     app.context_processor(_brand)
     blueprints.init_app(app)
     app.cli.add_command(cli.email_commands)

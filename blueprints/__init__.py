@@ -11,16 +11,16 @@ from blueprints import (
     home,
     inbox,
     preview,
-    provider_webhooks,
-    stripe,
+    stripe,  # noqa: F401  its route stands on the blueprint of the webhooks
     unsubscribe,
+    webhooks,
 )
 from extensions import csrf
 
 
 def init_app(app: Flask) -> None:
     """Register the blueprints; programs and mail clients cannot have CSRF tokens and need none."""
-    for module in (home, api, accounts, contact, stripe, provider_webhooks, unsubscribe, health):
+    for module in (home, api, accounts, contact, webhooks, unsubscribe, health):
         app.register_blueprint(module.blueprint)
     if app.debug:
         app.register_blueprint(preview.blueprint)

@@ -3,30 +3,31 @@
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, request
+from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 import emails
 import subscribers
-import webhook_inbox
+import webhooks
 from background import send_in_background
 from blueprints.errors import ApiError
+from blueprints.webhooks import blueprint
 from extensions import limiter
+from providers.webhook import Item, UnusableEvent
 from signatures import verify_stripe_signature
-from webhook_inbox import EventRejected, Incoming
 
-blueprint = Blueprint("stripe", __name__)
 logger = logging.getLogger(__name__)
 
 
 @blueprint.post("/api/webhooks/stripe")
 @limiter.exempt
 def stripe_webhook() -> ResponseReturnValue:
-    """Verify the raw bytes, store the event together with its effect, answer."""
+    """Verify the raw bytes, hand the event over, answer."""
     secrets: tuple[str, ...] = current_app.config["STRIPE_WEBHOOK_SECRET"]
     if not secrets:
         raise ApiError(503, "STRIPE_WEBHOOK_SECRET is not set")
@@ -35,23 +36,17 @@ def stripe_webhook() -> ResponseReturnValue:
     if not any(verify_stripe_signature(payload, signature, secret) for secret in secrets):
         logger.warning("webhook_signature_invalid source=stripe")
         raise ApiError(400, "Invalid signature")
-    event = _event(payload)
-    handler = HANDLERS.get(event["type"])
-    effect = (lambda: handler(event)) if handler else None
-    incoming = Incoming(
-        event_id=event["id"], type=event["type"], payload=payload.decode(), effect=effect
-    )
-    webhook_inbox.receive("stripe", incoming)
+    webhooks.receive("stripe", [_item(payload)], _effect)
     return jsonify(received=True)
 
 
-def _event(payload: bytes) -> dict[str, Any]:
+def _item(payload: bytes) -> Item:
     try:
         event = json.loads(payload.decode())
-    except (ValueError, RecursionError):
-        event = None
-    if isinstance(event, dict) and _is_name(event.get("id")) and _is_name(event.get("type")):
-        return event
+        if isinstance(event, dict) and _is_name(event.get("id")) and _is_name(event.get("type")):
+            return Item(event_id=event["id"], type=event["type"], data=event)
+    except (ValueError, RecursionError):  # what could just be read may not be written
+        pass
     logger.warning("webhook_payload_invalid source=stripe")
     raise ApiError(400, "Invalid payload")
 
@@ -60,7 +55,7 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"[\w.:-]{1,255}", value, re.ASCII))
 
 
-def _send_receipt(event: dict[str, Any]) -> None:
+def _send_receipt(event: Mapping[str, Any]) -> None:
     checkout = _object(event)
     if checkout.get("payment_status") != "paid":
         return  # bank debits: `async_payment_succeeded` follows when the money is there
@@ -82,7 +77,7 @@ def _send_receipt(event: dict[str, Any]) -> None:
         subscribers.add_tag(customer, "customer")
 
 
-def _send_payment_failed(event: dict[str, Any]) -> None:
+def _send_payment_failed(event: Mapping[str, Any]) -> None:
     invoice = _object(event)
     attempt = invoice.get("attempt_count")
     send_in_background(
@@ -97,48 +92,53 @@ def _send_payment_failed(event: dict[str, Any]) -> None:
     )
 
 
-HANDLERS: dict[str, Callable[[dict[str, Any]], None]] = {
+HANDLERS: dict[str, Callable[[Mapping[str, Any]], None]] = {
     "checkout.session.completed": _send_receipt,
     "checkout.session.async_payment_succeeded": _send_receipt,
     "invoice.payment_failed": _send_payment_failed,
 }
 
 
-def _object(event: dict[str, Any]) -> dict[str, Any]:
+def _effect(item: Item) -> webhooks.Effect | None:
+    handler = HANDLERS.get(item.type)
+    return partial(handler, item.data) if handler else None
+
+
+def _object(event: Mapping[str, Any]) -> dict[str, Any]:
     data = event.get("data")
     found = data.get("object") if isinstance(data, dict) else None
     if not isinstance(found, dict):
-        raise EventRejected("data.object is missing")
+        raise UnusableEvent("data.object is missing")
     return found
 
 
-def _text(holder: dict[str, Any], *path: str) -> str | None:
+def _text(holder: Mapping[str, Any], *path: str) -> str | None:
     value: Any = holder
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, str) and value else None
 
 
-def _required(holder: dict[str, Any], name: str) -> str:
+def _required(holder: Mapping[str, Any], name: str) -> str:
     value = _text(holder, name)
     if value is None:
-        raise EventRejected(f"{name} is missing")
+        raise UnusableEvent(f"{name} is missing")
     return value
 
 
-def _amount(holder: dict[str, Any], name: str) -> int:
+def _amount(holder: Mapping[str, Any], name: str) -> int:
     value = holder.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 10**15:
-        raise EventRejected(f"{name} is not an amount")
+        raise UnusableEvent(f"{name} is not an amount")
     return value
 
 
-def _https(holder: dict[str, Any], name: str) -> str | None:
+def _https(holder: Mapping[str, Any], name: str) -> str | None:
     value = _text(holder, name)
     return value if value and value.startswith("https://") else None
 
 
-def _time(holder: dict[str, Any], name: str) -> datetime | None:
+def _time(holder: Mapping[str, Any], name: str) -> datetime | None:
     value = holder.get(name)
     if not isinstance(value, int) or not 0 < value < 253_402_300_800:  # the year 10000
         return None

@@ -7,7 +7,7 @@ import outbox
 import subscribers
 from extensions import db, email, limiter
 from log_setup import mask
-from outbox.suppression import suppress
+from outbox.suppression import Reason, suppress
 
 blueprint = Blueprint("unsubscribe", __name__)
 
@@ -30,7 +30,7 @@ def act(token: str) -> ResponseReturnValue:
     """
     address = _address(token)
     new = suppress(
-        db.session(), address, "marketing", reason="unsubscribed", source="unsubscribe link"
+        db.session(), address, "marketing", reason=Reason.UNSUBSCRIBED, source="unsubscribe link"
     )
     outbox.actions.cancel_marketing(
         db.session(), address, by=f"because {mask(address)} unsubscribed"

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import click
 
+import webhooks
 from cli.group import email_commands
 from errors import InvalidMessage
 from extensions import db
@@ -24,7 +25,7 @@ def purge(bodies: int, rows: int) -> None:
         raise click.UsageError("--rows must not be less than --bodies")
     blanked = _in_batches(retention.remove_bodies, timedelta(days=bodies))
     removed = _in_batches(retention.remove_rows, timedelta(days=rows))
-    retention.remove_events(db.session(), older_than=timedelta(days=rows))
+    webhooks.remove_old(db.session(), older_than=timedelta(days=rows))
     db.session.commit()
     click.echo(f"{blanked} bodies and {removed} emails removed")
 

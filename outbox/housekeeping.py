@@ -7,8 +7,8 @@ import logging
 from collections.abc import Callable
 
 from flask import Flask, current_app
-from sqlalchemy.exc import DatabaseError
 
+from database import why_unavailable
 from outbox.sweep import sweep
 
 logger = logging.getLogger(__name__)
@@ -27,11 +27,11 @@ def run_steps() -> None:
     for step in (sweep, *steps):
         try:
             step()
-        except DatabaseError as error:
-            reason = str(error.orig).partition("\n")[0]
-            logger.error("%s cannot use the database (%s)", _name(step), reason)
-        except Exception:
-            logger.exception("%s failed; the other steps of housekeeping go on", _name(step))
+        except Exception as error:
+            if reason := why_unavailable(error):
+                logger.error("%s cannot use the database (%s)", _name(step), reason)
+            else:
+                logger.exception("%s failed; the other steps of housekeeping go on", _name(step))
 
 
 def _name(step: Step) -> str:

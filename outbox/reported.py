@@ -9,9 +9,12 @@ from attrs import frozen
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, defer
 
+from database import utc_now
 from events import TrackingEvent
-from outbox.recipients import FIELDS, addresses
-from outbox.tables import OutboxEmail
+from outbox.recipients import FIELDS
+from outbox.retention import redact_accepted
+from outbox.states import move
+from outbox.tables import OutboxEmail, State
 
 
 @frozen
@@ -60,7 +63,9 @@ def lock_reported(
         .with_for_update(key_share=True)  # others may still add to their timelines
     )
     found = [
-        Reported(email, _lower_case(dict(zip(FIELDS, people, strict=True))))
+        Reported(
+            email, frozenset(each["email"].lower() for field in people for each in field or [])
+        )
         for email, *people in session.execute(statement)
     ]
     return ReportedEmails(
@@ -73,6 +78,14 @@ def lock_reported(
     )
 
 
-def _lower_case(people: Mapping[str, list[dict[str, str]] | None]) -> frozenset[str]:
-    known = {name: each or [] for name, each in people.items()}
-    return frozenset(address.lower() for address in addresses(known))
+def confirm_accepted(session: Session, email: OutboxEmail, event: TrackingEvent) -> None:
+    """An event proves that the provider has the email: an `unknown` one becomes `accepted`."""
+    if email.state != State.UNKNOWN:
+        return
+    message_id = event.provider_message_id or email.provider_message_id
+    move(
+        session, email.id, State.UNKNOWN, State.ACCEPTED, accepted_at=event.at, pinned=False,
+        provider=event.provider, provider_message_id=message_id, last_error=None,
+    )  # fmt: skip
+    session.refresh(email)
+    redact_accepted(session, email.id, utc_now())

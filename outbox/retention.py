@@ -5,17 +5,16 @@ from typing import Any
 
 from attrs import frozen
 from flask import current_app
-from sqlalchemy import String, case, cast, delete, or_, select, update
+from sqlalchemy import String, cast, delete, or_, select
 from sqlalchemy.orm import Session
 
+import webhooks
 from database import changed_rows, utc_now
-from models import ReceivedEvent, User
+from models import User
 from outbox import suppression
 from outbox.tables import OutboxEmail, OutboxRow, State
-from webhook_inbox import Outcome
 
 BATCH = 500
-REPEATED_FOR = timedelta(days=30)  # docs.stripe.com/webhooks: resent by hand for so long
 DONE = (
     State.ACCEPTED, State.SUPPRESSED, State.EXPIRED, State.CANCELLED, State.FAILED,
 )  # fmt: skip
@@ -87,12 +86,6 @@ def remove_rows(session: Session, *, older_than: timedelta) -> int:
     return changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(some), *old))
 
 
-def remove_events(session: Session, *, older_than: timedelta) -> int:
-    """Remove received events; those of the last 30 days stay, because Stripe may repeat them."""
-    before = utc_now() - max(older_than, REPEATED_FOR)
-    return changed_rows(session, delete(ReceivedEvent).where(ReceivedEvent.received_at < before))
-
-
 def forget(session: Session, address: str) -> Forgotten:
     """Remove whatever is stored about `address`, and take back what waits for it.
 
@@ -105,7 +98,7 @@ def forget(session: Session, address: str) -> Forgotten:
         raise StillSending(f"an email with {address} is being sent now; try again in a minute")
     ids = [row.id for row in rows]
     return Forgotten(
-        events=_empty_events(session, address, ids),
+        events=webhooks.forget(session, address, ids),
         emails=changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(ids))),
         accounts=changed_rows(session, delete(User).where(User.email == address)),
         suppressions=suppression.forget(session, address),
@@ -123,16 +116,3 @@ def _rows_about(session: Session, address: str) -> list[OutboxRow]:
 def _people(stored: dict[str, Any]) -> set[str]:
     fields = ("to", "cc", "bcc", "reply_to")
     return {each["email"].lower() for name in fields for each in stored.get(name, [])}
-
-
-def _empty_events(session: Session, address: str, ids: list[str]) -> int:
-    about = or_(
-        ReceivedEvent.email_id.in_(ids),
-        ReceivedEvent.payload.icontains(f'"{address}"', autoescape=True),
-        ReceivedEvent.payload.icontains(f"<{address}>", autoescape=True),
-    )
-    waiting = case(
-        (ReceivedEvent.outcome == Outcome.WAITING, Outcome.IGNORED), else_=ReceivedEvent.outcome
-    )
-    values = {"payload": "", "error": None, "email_id": None, "outcome": waiting}
-    return changed_rows(session, update(ReceivedEvent).where(about).values(values))

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Literal
 
 from attrs import frozen
@@ -18,7 +19,18 @@ Scope = Literal["all", "marketing"]
 FORGOTTEN = "forgotten:"  # begins what stands for an address that was forgotten
 
 
-def suppress(session: Session, address: str, scope: Scope, *, reason: str, source: str) -> bool:
+class Reason(StrEnum):
+    """Why we stop emails by ourselves. A person may give any other reason in words."""
+
+    HARD_BOUNCE = "hard bounce"
+    SOFT_BOUNCES = "soft bounces"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+def suppress(
+    session: Session, address: str, scope: Scope, *, reason: Reason | str, source: str
+) -> bool:
     """Stop emails to `address`; False if that was so already. `source` is who or what said so."""
     row = {
         "id": new_id(),

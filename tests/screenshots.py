@@ -20,7 +20,6 @@ from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 import emails
-import tracking
 from app import create_app
 from background import send_in_background
 from database import db, utc_now
@@ -31,6 +30,7 @@ from testing import TEST_SETTINGS
 from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS
 from tests.processes import ROOT
+from tests.webhooks.reports import apply_report
 
 FOLDER = ROOT / "docs" / "screenshots"
 COLOURS = 128  # enough for flat colours and smooth letters
@@ -133,7 +133,7 @@ def tell(email_id: str, to: str, kind: EventType, seconds: int) -> None:
         bounce=BounceClass.HARD if bounced else None,
         reason="550 5.1.1 no such user" if bounced else "",
     )
-    tracking.apply(db.session(), event)
+    apply_report(db.session(), event)
     db.session.commit()
 
 

@@ -54,7 +54,7 @@ def impatient(
 
 def value(engine: Engine) -> int:
     with engine.connect() as connection:
-        return connection.execute(VALUE).scalar_one()
+        return int(connection.execute(VALUE).scalar_one())
 
 
 def is_locked(engine: Engine) -> bool:

@@ -40,8 +40,7 @@ LADDER = (
     "models",
     "suppression",
     "outbox",
-    "webhook_inbox",
-    "tracking",
+    "webhooks",
     "privacy",
     "readiness",
     "dispatcher",
@@ -127,7 +126,17 @@ def test_a_module_imports_only_what_stands_above_it(module: str):
 
 @pytest.mark.parametrize(
     "package",
-    ["providers", "outbox", "emails", "blueprints", "doctor", "cli", "simulator", "demo"],
+    [
+        "providers",
+        "outbox",
+        "emails",
+        "webhooks",
+        "blueprints",
+        "doctor",
+        "cli",
+        "simulator",
+        "demo",
+    ],
 )
 def test_no_package_has_a_circle(package: str):
     sources = {}

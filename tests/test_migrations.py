@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables of models.py, on both databases."""
+"""The migrations make exactly the tables of the models, on both databases."""
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext

@@ -45,6 +45,7 @@ def upgrade() -> None:
     with op.batch_alter_table("received_events", schema=None) as batch_op:
         batch_op.add_column(sa.Column("email_id", sa.String(length=36), nullable=True))
         batch_op.add_column(sa.Column("provider_message_id", sa.String(length=255), nullable=True))
+        batch_op.add_column(sa.Column("waiting_event", sa.JSON(none_as_null=True), nullable=True))
         batch_op.create_index(batch_op.f("ix_received_events_email_id"), ["email_id"], unique=False)
         batch_op.create_index(
             "ix_received_events_outcome_received_at", ["outcome", "received_at"], unique=False
@@ -55,6 +56,7 @@ def downgrade() -> None:
     with op.batch_alter_table("received_events", schema=None) as batch_op:
         batch_op.drop_index("ix_received_events_outcome_received_at")
         batch_op.drop_index(batch_op.f("ix_received_events_email_id"))
+        batch_op.drop_column("waiting_event")
         batch_op.drop_column("provider_message_id")
         batch_op.drop_column("email_id")
     with op.batch_alter_table("attempts", schema=None) as batch_op:

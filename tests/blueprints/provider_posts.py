@@ -10,7 +10,6 @@ from werkzeug.test import TestResponse
 
 from extensions import db
 from message import EmailMessage, new_id
-from models import ReceivedEvent
 from outbox import State, Suppression
 from outbox.enqueue import enqueue
 from tests.provider_events import (
@@ -20,6 +19,7 @@ from tests.provider_events import (
     sendgrid_event,
     sequenzy_event,
 )
+from webhooks import ReceivedEvent
 
 KINDS = {"delivered": "delivered", "bounced": "bounce"}
 

@@ -9,10 +9,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-import tracking
+import webhooks
 from events import TrackingEvent
 from extensions import db
-from models import ReceivedEvent
 from outbox import EmailEvent, OutboxEmail
 from providers import HTTP_PROVIDERS
 from tests.blueprints.conftest import stored
@@ -29,6 +28,7 @@ from tests.blueprints.provider_posts import (
 )
 from tests.conftest import MakeApp
 from tests.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event
+from webhooks import ReceivedEvent, tracking
 
 PROVIDERS = tuple(HEADERS)
 FIVE = ("processed", "deferred", "delivered", "bounce", "spamreport")
@@ -179,10 +179,10 @@ def test_an_event_that_outruns_our_commit_waits_and_is_joined(any_app: Flask, pr
         client.post(f"/api/webhooks/{provider}", data=body_of(bounce), headers=headers)
     assert (outcomes(any_app), suppressions(any_app)) == (["waiting"], set())
     with any_app.app_context():
-        assert tracking.join_waiting() == 0
+        assert webhooks.join_waiting() == 0
     become(any_app, accepted_email(any_app, provider), early)
     with any_app.app_context():
-        assert [tracking.join_waiting(), tracking.join_waiting()] == [1, 0]
+        assert [webhooks.join_waiting(), webhooks.join_waiting()] == [1, 0]
     assert ("bounced", "hard 5.1.1") in told(client, early)
     assert outcomes(any_app) == ["applied"]
     assert suppressions(any_app) == {("ann@example.com", "all")}
@@ -208,10 +208,10 @@ def test_a_kept_event_that_breaks_our_code_keeps_nobody_else_waiting(
     with any_app.app_context():
         with monkeypatch.context() as broken:
             broken.setattr(tracking, "apply", applies)
-            assert tracking.join_waiting() == 2
+            assert webhooks.join_waiting() == 2
         assert outcomes(any_app) == ["applied", "applied", "waiting"]
         assert told(client, early[1]) == []
-        assert tracking.join_waiting() == 1
+        assert webhooks.join_waiting() == 1
     assert told(client, early[1]) == [("delivered", "")]
 
 

@@ -8,7 +8,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from events import EventType
-from models import ReceivedEvent
 from tests.blueprints.conftest import stored
 from tests.blueprints.provider_posts import (
     accepted_email,
@@ -28,6 +27,7 @@ from tests.provider_events import (
     sendgrid_event,
     sequenzy_event,
 )
+from webhooks import ReceivedEvent
 
 # Every event type that a provider documents: our word, how far the email got, its marks.
 VOCABULARY: dict[str, dict[str, tuple[str, str, list[str]]]] = {

@@ -23,7 +23,7 @@ IN_DEBUG = {
     "GET /inbox/<uuid:email_id>/attachments/<int:index>",
 }  # fmt: skip
 # Guarded by a signature instead of a rate; `unsubscribe.act` by the one in its token.
-SIGNED = {"stripe.stripe_webhook", "provider_webhooks.provider_webhook", "unsubscribe.act"}
+SIGNED = {"webhooks.stripe_webhook", "webhooks.provider_webhook", "unsubscribe.act"}
 
 
 def routes(app: Flask) -> set[str]:

@@ -19,7 +19,6 @@ import database
 import outbox
 from extensions import db
 from message import EmailMessage
-from models import ReceivedEvent
 from outbox import OutboxEmail
 from testing import assert_email_sent, assert_no_email_sent
 from tests.blueprints.conftest import at_once, stored
@@ -32,6 +31,7 @@ from tests.blueprints.stripe_events import (
     signature,
 )
 from tests.conftest import MakeApp
+from webhooks import ReceivedEvent
 
 COMPLETED = "checkout.session.completed"
 ASYNC = "checkout.session.async_payment_succeeded"

@@ -11,12 +11,13 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.pool import NullPool
 
 import config
-from models import ReceivedEvent, User
+from models import User
 from outbox import OutboxEmail, Suppression
 from tests import provider_events
 from tests.hostile.wire import Answer, Header, exchange, request
 from tests.processes import Process, free_port, wait_until
 from tests.simulator.process import Simulator
+from webhooks import ReceivedEvent
 
 HOST = "app.example.com"
 API_TOKEN = "token-of-the-hostile-tests"

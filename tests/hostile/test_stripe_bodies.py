@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import ReceivedEvent
 from tests.hostile.events import WEBHOOK, checkout, event, new_event_id, post_event, signature
 from tests.hostile.site import OURS, Site
 from tests.hostile.wire import chunked, exchange, request
+from webhooks import ReceivedEvent
 
 LIMIT = 1024 * 1024
 

@@ -25,7 +25,7 @@ from extensions import email
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.outcomes import MAX_ATTEMPTS
-from outbox.suppression import suppress
+from outbox.suppression import Reason, suppress
 from outbox.sweep import sweep
 from outbox.tables import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State
 from providers.resend import Resend
@@ -235,7 +235,7 @@ def test_it_is_no_email_anywhere(app: Flask):
 
 def test_a_suppressed_address_can_still_be_unsubscribed(app: Flask):
     with transaction() as session:
-        suppress(session, ADDRESS, "all", reason="hard bounce", source="test")
+        suppress(session, ADDRESS, "all", reason=Reason.HARD_BOUNCE, source="test")
     row_id = subscribers.unsubscribe(ADDRESS).id
     db.session.commit()
     assert [each.id for each in claim(5)] == [row_id]

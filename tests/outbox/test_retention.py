@@ -11,20 +11,22 @@ from sqlalchemy import func, select
 import emails
 import outbox
 import subscribers
-import tracking
+import webhooks
 from database import db, transaction, utc_now
 from errors import OutcomeUnknown
 from events import BounceClass, EventType, TrackingEvent
 from message import from_json
-from models import ReceivedEvent, User
+from models import User
 from outbox import retention, suppression
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State, Suppression
+from providers.webhook import Item
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, message, queue, row, yes
-from webhook_inbox import Incoming, Outcome, receive
+from tests.webhooks.reports import apply_report
+from webhooks import EventOutcome, ReceivedEvent, receive
 
 ANN = "ann@example.com"
 DAY = timedelta(days=1)
@@ -47,7 +49,7 @@ def bounce(email_id: str) -> None:
         email_id=email_id, recipient=ANN, bounce=BounceClass.HARD,
     )  # fmt: skip
     with transaction() as session:
-        tracking.apply(session, event)
+        apply_report(session, event)
 
 
 def test_old_bodies_are_removed_and_the_rest_of_the_row_stays(app: Flask):
@@ -74,7 +76,7 @@ def test_old_rows_go_with_their_attempts_and_events(app: Flask, monkeypatch: pyt
     answer(monkeypatch, yes())
     deliver_claimed(claim(5))
     bounce(email_id)
-    receive("resend", Incoming(event_id="evt_old", type="x", payload="{}", effect=None))
+    receive("resend", [Item(event_id="evt_old", type="x", data={})], lambda _: None)
     assert (count(Attempt), count(EmailEvent), count(ReceivedEvent)) == (1, 2, 1)
     young = aged(1)  # suppressed, as its own event says
     with transaction() as session:
@@ -84,7 +86,7 @@ def test_old_rows_go_with_their_attempts_and_events(app: Flask, monkeypatch: pyt
                     setattr(each, column, utc_now() - 91 * DAY)
     with transaction() as session:
         assert retention.remove_rows(session, older_than=90 * DAY) == 1
-        retention.remove_events(session, older_than=DAY)  # 30 days at least, whatever is asked
+        webhooks.remove_old(session, older_than=DAY)  # 30 days at least, whatever is asked
     assert (count(OutboxRow), count(Attempt), count(EmailEvent), count(ReceivedEvent)) == (
         1, 0, 1, 0,
     )  # fmt: skip
@@ -135,14 +137,15 @@ def test_a_forgotten_address_stays_suppressed_under_a_hash(app: Flask):
 
 
 def test_events_about_a_forgotten_person_keep_their_ids_alone_and_stay_once(app: Flask):
-    payload = json.dumps({"data": {"customer_email": ANN}})
     effects: list[int] = []
-    event = Incoming(event_id="evt_2", type="x", payload=payload, effect=lambda: effects.append(1))
-    receive("stripe", event)
-    receive("stripe", Incoming(event_id="evt_3", type="x", payload='{"a": 1}', effect=None))
+    event = Item(event_id="evt_2", type="x", data={"data": {"customer_email": ANN}})
+    receive("stripe", [event], lambda _: lambda: effects.append(1))
+    receive("stripe", [Item(event_id="evt_3", type="x", data={"a": 1})], lambda _: None)
     with transaction() as session:
         assert retention.forget(session, ANN).events == 1
-    assert receive("stripe", event) == Outcome.DUPLICATE
+    assert receive("stripe", [event], lambda _: lambda: effects.append(1)) == [
+        EventOutcome.DUPLICATE
+    ]
     with transaction() as session:
         assert sorted(session.scalars(select(ReceivedEvent.payload))) == ["", '{"a": 1}']
     assert effects == [1]
@@ -198,7 +201,7 @@ class TestSensitiveBodies:
         )  # fmt: skip
         with transaction() as session:
             if how == "event":
-                tracking.apply(session, delivered)
+                apply_report(session, delivered)
             else:
                 outbox.actions.resolve_as_sent(session, email_id)
         assert row(email_id).state == State.ACCEPTED
@@ -224,7 +227,7 @@ def test_an_event_during_the_call_answers_what_the_call_did_not(
         provider="resend", event_id="e", type=EventType.DELIVERED, at=utc_now(), email_id=email_id,
     )  # fmt: skip
     with transaction() as session:
-        tracking.apply(session, delivered)
+        apply_report(session, delivered)
     answer(monkeypatch, OutcomeUnknown("sendgrid did not answer", provider="sendgrid"))
     deliver_claimed([claimed])
     assert (row(email_id).state, row(email_id).pinned) == (State.ACCEPTED, False)

@@ -6,7 +6,7 @@ from flask import Flask
 from database import transaction
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
-from outbox.suppression import Scope, lift, suppress, suppressed
+from outbox.suppression import Reason, Scope, lift, suppress, suppressed
 from outbox.tables import State
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, queue, row, story, yes
@@ -14,7 +14,7 @@ from tests.outbox.rows import answer, queue, row, story, yes
 
 def stop(address: str, scope: Scope = "all") -> bool:
     with transaction() as session:
-        return suppress(session, address, scope, reason="hard bounce", source="test")
+        return suppress(session, address, scope, reason=Reason.HARD_BOUNCE, source="test")
 
 
 def test_an_address_suppressed_after_the_email_was_queued_gets_nothing(

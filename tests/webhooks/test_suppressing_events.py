@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-import tracking
 from database import transaction, utc_now
 from events import BounceClass, EventType, TrackingEvent
 from outbox import State, Suppression
@@ -15,7 +14,8 @@ from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, story, yes
-from tracking import SOFT_BOUNCES, SOFT_WINDOW
+from tests.webhooks.reports import apply_report
+from webhooks.tracking import SOFT_BOUNCES, SOFT_WINDOW
 
 HARD = {"type": EventType.BOUNCED, "bounce": BounceClass.HARD, "recipient": "ann@example.com"}
 SOFT = HARD | {"bounce": BounceClass.SOFT}
@@ -35,7 +35,7 @@ def tell(email_id: str | None, **fields: Any) -> bool:
         **{"provider": "resend", "event_id": "evt", "at": utc_now(), "email_id": email_id, **fields}
     )
     with transaction() as session:
-        return tracking.apply(session, event)
+        return apply_report(session, event)
 
 
 def suppressions() -> list[tuple[str, str, str]]:
@@ -86,7 +86,7 @@ def test_soft_bounces_stop_all_once_there_are_enough_in_the_window(app: Flask):
         tell(email_id, **SOFT)  # the same email twice is one
     assert suppressions() == []
     tell(sent(), **SOFT | {"bounce": BounceClass.UNDETERMINED})
-    assert suppressions() == [("ann@example.com", "all", "undetermined bounce")]
+    assert suppressions() == [("ann@example.com", "all", "soft bounces")]
 
 
 @pytest.mark.parametrize(

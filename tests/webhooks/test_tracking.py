@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-import tracking
 from database import transaction, utc_now
 from events import EventType, TrackingEvent
 from outbox import State
@@ -14,6 +13,7 @@ from outbox.claim import claim
 from outbox.sweep import sweep
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, yes
+from tests.webhooks.reports import apply_report
 
 ORDERS = list(
     permutations(
@@ -36,7 +36,7 @@ def event(kind: EventType, **fields: Any) -> TrackingEvent:
 
 def tell(*events: TrackingEvent) -> list[bool]:
     with transaction() as session:
-        return [tracking.apply(session, each) for each in events]
+        return [apply_report(session, each) for each in events]
 
 
 def test_all_orders_of_events_end_in_the_same_state(app: Flask):

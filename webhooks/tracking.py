@@ -1,26 +1,17 @@
 """A provider's event -> timeline, status, marks and suppression. A repeat changes nothing."""
 
-import json
-import logging
 from datetime import timedelta
 
-from sqlalchemy import Select, and_, func, select, union
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 import outbox
-from database import transaction, utc_now, why_unavailable
+from database import utc_now
 from events import BounceClass, EventType, TrackingEvent
 from log_setup import mask
-from models import ReceivedEvent
-from outbox import EmailEvent, OutboxEmail, State
-from outbox.reported import Reported, ReportedEmails, lock_reported
-from outbox.states import move
-from outbox.suppression import Scope, suppress
-from providers import HTTP_PROVIDERS
-from providers.webhook import Item
-from webhook_inbox import Outcome
-
-logger = logging.getLogger(__name__)
+from outbox import EmailEvent, OutboxEmail
+from outbox.reported import Reported, ReportedEmails
+from outbox.suppression import Reason, Scope, suppress
 
 RANK = (
     EventType.QUEUED,
@@ -33,18 +24,15 @@ RANK = (
 """How far an email got. An event never moves it backwards; all other events are marks."""
 
 SOFT_BOUNCES, SOFT_WINDOW = 5, timedelta(days=14)  # so many in so long, and the address is dead
-JOIN_WINDOW = timedelta(days=1)  # how long an event looks for its email; afterwards it is not ours
-JOIN_BATCH = 100
 
 
-def apply(session: Session, event: TrackingEvent, emails: ReportedEmails | None = None) -> bool:
+def apply(session: Session, event: TrackingEvent, emails: ReportedEmails) -> bool:
     """Record what `event` says, in the caller's transaction; False if we know of no such email.
 
-    `emails` are those of a batch of events, from `outbox.lock_reported` in the same transaction.
+    `emails` are those that `lock_reported` found for it in the same transaction.
     Whatever the event says, the provider has the email: an `unknown` one becomes `accepted`.
     Unsubscribing needs no email: it is the address's wish.
     """
-    emails = emails or lock_reported(session, event.provider, [event])
     reported = emails.of(event)
     if reported is not None:
         _record(session, reported, event)
@@ -54,72 +42,9 @@ def apply(session: Session, event: TrackingEvent, emails: ReportedEmails | None 
     return True
 
 
-def join_waiting() -> int:
-    """Apply kept events whose email is known by now: an event can outrun our own commit.
-
-    Returns how many that were. Each has a transaction of its own, so that one that breaks our
-    code costs itself only; it is tried again. Several processes may do this at once.
-    """
-    with transaction() as session:
-        ids = session.scalars(_waiting_with_email()).all()
-    return sum(_join(event_id) for event_id in ids)
-
-
-def _waiting_with_email() -> Select[str]:
-    waiting = select(ReceivedEvent.id).where(
-        ReceivedEvent.outcome == Outcome.WAITING,
-        ReceivedEvent.received_at > utc_now() - JOIN_WINDOW,
-    )
-    by_message_id = and_(
-        OutboxEmail.provider == ReceivedEvent.source,
-        OutboxEmail.provider_message_id == ReceivedEvent.provider_message_id,
-    )
-    # Two questions, because PostgreSQL answers one with an OR row by row, and who shares an
-    # account with other programs has all their events waiting here.
-    found = union(
-        waiting.join(OutboxEmail, OutboxEmail.id == ReceivedEvent.email_id),
-        waiting.join(OutboxEmail, by_message_id),
-    ).subquery()
-    return select(found.c.id).limit(JOIN_BATCH)
-
-
-def _join(event_id: str) -> bool:
-    """Apply one kept event; False if another process has it, or it breaks our code."""
-    still = and_(ReceivedEvent.id == event_id, ReceivedEvent.outcome == Outcome.WAITING)
-    try:
-        with transaction() as session:
-            stored = session.scalars(
-                select(ReceivedEvent).where(still).with_for_update(skip_locked=True)
-            ).first()
-            if stored is None:
-                return False
-            event = _read(stored)
-            stored.outcome = Outcome.APPLIED if event and apply(session, event) else Outcome.IGNORED
-    except Exception as error:
-        if why_unavailable(error):
-            raise
-        logger.exception("webhook event %s broke our code; it is tried again", event_id)
-        return False
-    return True
-
-
-def _read(stored: ReceivedEvent) -> TrackingEvent | None:
-    webhook = HTTP_PROVIDERS[stored.source].webhook
-    assert webhook is not None  # noqa: S101  for the type checker
-    item = Item(event_id=stored.event_id, type=stored.type, data=json.loads(stored.payload))
-    return webhook.read(item)
-
-
 def _record(session: Session, reported: Reported, event: TrackingEvent) -> None:
     email = reported.email
-    if email.state == State.UNKNOWN:
-        message_id = event.provider_message_id or email.provider_message_id
-        move(
-            session, email.id, State.UNKNOWN, State.ACCEPTED, accepted_at=event.at, pinned=False,
-            provider=event.provider, provider_message_id=message_id, last_error=None,
-        )  # fmt: skip
-        session.refresh(email)
-        outbox.retention.redact_accepted(session, email.id, utc_now())
+    outbox.reported.confirm_accepted(session, email, event)
     # Any event proves that the provider has the email, which is what `queued` means there.
     reached = event.type if event.type in RANK else EventType.QUEUED
     email.delivery_status = _further(email.delivery_status, reached)
@@ -149,10 +74,10 @@ def _suppress(session: Session, reported: Reported | None, event: TrackingEvent)
     """Stop writing to the address where the event gives reason to."""
     email = reported.email if reported else None
     address = _address(reported, event)
-    scope = _scope(session, email, event, address) if address else None
-    if address is None or scope is None:
+    stops = _stops(session, email, event, address) if address else None
+    if address is None or stops is None:
         return
-    reason = f"{event.bounce} bounce" if event.bounce else str(event.type)
+    scope, reason = stops
     source = f"{event.provider} event {event.event_id}"[:255]
     new = suppress(session, address, scope, reason=reason, source=source)
     if new and email is not None:
@@ -176,19 +101,21 @@ def _address(reported: Reported | None, event: TrackingEvent) -> str | None:
     return event.recipient if named else None
 
 
-def _scope(
+def _stops(
     session: Session, email: OutboxEmail | None, event: TrackingEvent, address: str
-) -> Scope | None:
-    """What the address must not get any more; None for nothing."""
+) -> tuple[Scope, Reason] | None:
+    """What the address must not get any more, and why; None if it may get all."""
     if event.bounce is BounceClass.HARD:
-        return "all"
+        return "all", Reason.HARD_BOUNCE
     if event.type is EventType.BOUNCED:
-        return "all" if _soft_bounces(session, address) >= SOFT_BOUNCES else None
+        enough = _soft_bounces(session, address) >= SOFT_BOUNCES
+        return ("all", Reason.SOFT_BOUNCES) if enough else None
     if event.type is EventType.UNSUBSCRIBED:
-        return "marketing"
+        return "marketing", Reason.UNSUBSCRIBED
     if event.type is EventType.COMPLAINED:
         # Who calls a newsletter spam may still want to get into the account.
-        return "marketing" if email and email.category == "marketing" else "all"
+        scope: Scope = "marketing" if email and email.category == "marketing" else "all"
+        return scope, Reason.COMPLAINED
     return None
 
 
