@@ -16,7 +16,6 @@ import cli
 import config
 import log_setup
 import models  # noqa: F401  the tables, for migrations
-import security
 from errors import ConfigurationError
 from extensions import csrf, db, email, limiter, migrate, prepare_sqlite
 from unsubscribe_links import unsubscribe_url
@@ -40,7 +39,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         app.config.from_mapping(_flask_settings(overrides))
     _trust_proxies(app)
     _bind_extensions(app)
-    security.init_app(app)
     background.init_app(app)
     app.context_processor(_brand)
     blueprints.init_app(app)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import has_request_context, request
 from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -16,7 +17,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from email_service import EmailService
-from security import rate_limit_key
 
 # Nobody's input and no mistake of ours: the database is away, full, read-only or not migrated.
 DATABASE_ERRORS = (
@@ -67,7 +67,7 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(metadata=Base.metadata, engine_options={"hide_parameters": True})
 migrate = Migrate()
 csrf = CSRFProtect()
-limiter = Limiter(key_func=rate_limit_key)
+limiter = Limiter(key_func=get_remote_address)
 email = EmailService()
 
 

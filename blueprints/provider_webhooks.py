@@ -13,13 +13,14 @@ import tracking
 import webhook_inbox
 from blueprints.errors import ApiError
 from events import TrackingEvent
-from extensions import db, limiter
+from extensions import csrf, db, limiter
 from outbox import ReportedEmails
 from providers import HTTP_PROVIDERS
 from providers.webhook import Item, UnusableEvent, Webhook
 from webhook_inbox import EventRejected, Incoming, Outcome
 
 blueprint = Blueprint("provider_webhooks", __name__)
+csrf.exempt(blueprint)
 logger = logging.getLogger(__name__)
 
 

@@ -15,11 +15,12 @@ import subscribers
 import webhook_inbox
 from background import send_in_background
 from blueprints.errors import ApiError
-from extensions import limiter
+from extensions import csrf, limiter
 from signatures import verify_stripe_signature
 from webhook_inbox import EventRejected, Incoming
 
 blueprint = Blueprint("stripe", __name__)
+csrf.exempt(blueprint)
 logger = logging.getLogger(__name__)
 
 

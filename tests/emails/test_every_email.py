@@ -7,7 +7,7 @@ import pytest
 from markupsafe import escape
 
 import emails
-from emails.checks import checks
+from blueprints.dev.measurements import measure
 from emails.compose import all_emails
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "emails"
@@ -32,7 +32,7 @@ def test_an_email_is_known_to_providers_by_its_name(email_app, email, sample):
 def test_an_email_passes_every_check_of_the_gallery(email_app, email, sample):
     message = email.compose(**sample)
 
-    assert [check for check in checks(message) if check.problem] == []
+    assert [each for each in measure(message) if each.problem] == []
     assert f"<title>{escape(message.subject)}</title>" in message.html
 
 
