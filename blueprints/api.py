@@ -1,7 +1,7 @@
-"""`/api/*` for programs: it never reads a cookie, so it needs no CSRF token.
+"""The blueprint for programs, and its views for whoever holds API_TOKEN.
 
-Here are the views for whoever holds API_TOKEN; others, such as `/api/signup`, stand beside their
-pages.
+No view on it reads a cookie, so it is exempt from CSRF. An `/api/...` view for users who are logged
+in belongs on a blueprint of its own, with `login_required` of blueprints/sessions.py.
 """
 
 from collections.abc import Callable
