@@ -16,7 +16,6 @@ import cli
 import config
 import log_setup
 import models  # noqa: F401  the tables, for migrations
-import security
 import webhooks
 from database import db, prepare_sqlite
 from errors import ConfigurationError
@@ -42,7 +41,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         app.config.from_mapping(_flask_settings(overrides))
     _trust_proxies(app)
     _bind_extensions(app)
-    security.init_app(app)
     running.init_app(app)
     background.init_app(app)
     webhooks.init_app(app)

@@ -1,32 +1,31 @@
-"""The HTTP side: one blueprint a subject. The inbox and the gallery exist in debug only."""
+"""The HTTP side: a blueprint is the name `blueprint` in a file beside these, found by looking.
 
-from flask import Flask
+Those in `dev/`, the inbox and the gallery, exist in debug only.
+"""
 
-from blueprints import (
-    accounts,
-    api,
-    contact,
-    errors,
-    health,
-    home,
-    inbox,
-    preview,
-    stripe,  # noqa: F401  its route stands on the blueprint of the webhooks
-    unsubscribe,
-    webhooks,
-)
-from extensions import csrf
+import importlib
+import pkgutil
+
+from flask import Blueprint, Flask
+
+from blueprints import errors, security, sessions
 
 
 def init_app(app: Flask) -> None:
-    """Register the blueprints; programs and mail clients cannot have CSRF tokens and need none."""
-    for module in (home, api, accounts, contact, webhooks, unsubscribe, health):
-        app.register_blueprint(module.blueprint)
-    if app.debug:
-        app.register_blueprint(preview.blueprint)
-        app.register_blueprint(inbox.blueprint)
-    for rule in app.url_map.iter_rules():
-        if rule.rule.startswith("/api/") or rule.endpoint == "unsubscribe.act":
-            csrf.exempt(app.view_functions[rule.endpoint])
+    """Register every blueprint, and what holds for all routes."""
+    for package in ("blueprints", "blueprints.dev") if app.debug else ("blueprints",):
+        for blueprint in _blueprints_in(package):
+            app.register_blueprint(blueprint)
     errors.init_app(app)
-    app.context_processor(accounts.page_context)
+    security.init_app(app)
+    app.context_processor(sessions.page_context)
+
+
+def _blueprints_in(package: str) -> list[Blueprint]:
+    """The blueprints of a package by the names of their modules, each once."""
+    path = importlib.import_module(package).__path__
+    names = sorted(module.name for module in pkgutil.iter_modules(path))
+    modules = [importlib.import_module(f"{package}.{name}") for name in names]
+    found = [getattr(module, "blueprint", None) for module in modules]
+    # A module may also put its routes on the blueprint of another.
+    return list(dict.fromkeys(each for each in found if isinstance(each, Blueprint)))

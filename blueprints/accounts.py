@@ -8,7 +8,6 @@ from flask import (
     Blueprint,
     current_app,
     flash,
-    g,
     jsonify,
     redirect,
     render_template,
@@ -18,13 +17,12 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select, update
-from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.local import LocalProxy
 from werkzeug.security import check_password_hash, generate_password_hash
 
 import emails
 import subscribers
 from background import send_in_background
+from blueprints.api import blueprint as api
 from blueprints.forms import (
     ForgotPasswordForm,
     LoginForm,
@@ -34,7 +32,8 @@ from blueprints.forms import (
     text,
 )
 from blueprints.limits import form_limit
-from blueprints.reset_tokens import LIFETIME, make_token, password_fingerprint, read_token
+from blueprints.reset_tokens import LIFETIME, make_token, read_token
+from blueprints.sessions import log_in, login_required
 from database import db, insert_if_new, utc_now
 from message import new_id
 from models import User
@@ -48,7 +47,7 @@ ONBOARDING_AFTER = timedelta(days=3)
 NOBODYS_HASH = generate_password_hash("nobody has this password")
 
 
-@blueprint.post("/api/signup")
+@api.post("/signup", endpoint="signup")
 @form_limit
 def api_signup() -> ResponseReturnValue:
     """201 for every well-formed request, whether or not the address has an account."""
@@ -79,8 +78,7 @@ def login() -> ResponseReturnValue:
         stored = user.password_hash if user else None
         matches = check_password_hash(stored or NOBODYS_HASH, text(form.password))
         if user and stored and matches:
-            session.clear()
-            session["user"] = [user.id, password_fingerprint(user)]
+            log_in(user)
             return redirect(_local_path(request.args.get("next")))
         flash("Email or password is wrong.", "error")
     return _page("login", form)
@@ -96,14 +94,13 @@ def logout() -> ResponseReturnValue:
 
 
 @blueprint.get("/account")
+@login_required
 def account() -> ResponseReturnValue:
     """The page behind the log-in."""
-    if current_user() is None:
-        return redirect(url_for("accounts.login", next=request.path))
     return render_template("pages/account.html"), 200, {"Cache-Control": "no-store"}
 
 
-@blueprint.post("/api/password-reset")
+@api.post("/password-reset", endpoint="password_reset")
 @form_limit
 def api_password_reset() -> ResponseReturnValue:
     """202 for every well-formed address, known or not."""
@@ -141,39 +138,6 @@ def reset_password() -> ResponseReturnValue:
         return redirect(url_for("accounts.login"))
     page = render_template("pages/reset-password.html", form=form, email=user.email)
     return page, 400 if form.errors else 200, headers
-
-
-def current_user() -> User | None:
-    """Who is logged in; a changed password ends every session."""
-    if "user" not in g:
-        g.user = _user_of_session()
-    user: User | None = g.user
-    return user
-
-
-def page_context() -> dict[str, Any]:
-    """What every page may show. Only a page that asks for the user reads the session.
-
-    Emails and `/api/*` pass here too, and must not: `Vary: Cookie` would tell who has an account.
-    """
-    return {"current_user": LocalProxy(_shown_user), "debug_pages": current_app.debug}
-
-
-def _shown_user() -> User | None:
-    try:
-        return current_user()
-    except SQLAlchemyError:  # pages, and above all the one that reports it, are shown all the same
-        g.user = None
-        return None
-
-
-def _user_of_session() -> User | None:
-    stored = session.get("user")
-    if not stored:
-        return None
-    user_id, fingerprint = stored
-    user = db.session.get(User, user_id)
-    return user if user and password_fingerprint(user) == fingerprint else None
 
 
 def _page(name: str, form: Any) -> ResponseReturnValue:

@@ -1,5 +1,12 @@
-"""`/api/send`, `/api/send-welcome` and `/api/emails/<id>`, for programs that hold API_TOKEN."""
+"""The blueprint for programs, and its views for whoever holds API_TOKEN.
 
+No view on it reads a cookie, so it is exempt from CSRF. An `/api/...` view for users who are logged
+in belongs on a blueprint of its own, with `login_required` of blueprints/sessions.py.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
 from uuid import UUID
 
 from attrs import evolve
@@ -14,18 +21,34 @@ from background import send_in_background
 from blueprints.errors import ApiError
 from blueprints.forms import WelcomeForm, text
 from blueprints.limits import guess_limit, send_limit
+from blueprints.security import bearer_token_matches
 from database import db, iso
-from security import bearer_token_matches
+from extensions import csrf
+
+P = ParamSpec("P")
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
+csrf.exempt(blueprint)
 
 MAX_KEY = 200  # characters of an Idempotency-Key
 
 
-@blueprint.before_request
+def token_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+    """Let only the holder of API_TOKEN reach a view; stands above the view's own limit.
+
+    Without a token set, the view is open in debug and closed in production.
+    """
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        _check_token()
+        return view(*args, **kwargs)
+
+    return guarded
+
+
 @guess_limit
-def require_token() -> None:
-    """Demand API_TOKEN; without one the API is open in debug and closed in production."""
+def _check_token() -> None:
     if not current_app.config["API_TOKEN"]:
         if not current_app.debug:
             raise ApiError(503, "API_TOKEN is not set, so this API is closed")
@@ -36,6 +59,7 @@ def require_token() -> None:
 
 
 @blueprint.post("/send")
+@token_required
 @send_limit
 def send() -> ResponseReturnValue:
     """The guide's first example: send the welcome email to `{"email", "name"}`."""
@@ -43,6 +67,7 @@ def send() -> ResponseReturnValue:
 
 
 @blueprint.post("/send-welcome")
+@token_required
 @send_limit
 def send_welcome() -> ResponseReturnValue:
     """The same under its own name."""
@@ -50,6 +75,7 @@ def send_welcome() -> ResponseReturnValue:
 
 
 @blueprint.get("/emails/<uuid:email_id>")
+@token_required
 def show(email_id: UUID) -> ResponseReturnValue:
     """What became of one email."""
     email = db.session.get(outbox.OutboxEmail, str(email_id))

@@ -1,8 +1,15 @@
-"""The rate limits, named once. Both rates are settings."""
+"""The rate limits, named once, and whom they count. Both rates are settings."""
 
 from flask import Response, current_app
+from flask_limiter.util import get_remote_address
 
+from blueprints.security import bearer_token_matches
 from extensions import limiter
+
+
+def rate_limit_key() -> str:
+    """The holder of the token once it has been checked; everybody else by address."""
+    return "bearer" if bearer_token_matches() else get_remote_address()
 
 
 def _send_rate() -> str:
@@ -19,7 +26,9 @@ def _is_refused(response: Response) -> bool:
     return response.status_code == 401
 
 
-send_limit = limiter.limit(_send_rate)
-form_limit = limiter.limit(_form_rate, methods=["POST"])
+send_limit = limiter.limit(_send_rate, key_func=rate_limit_key)
+form_limit = limiter.limit(_form_rate, methods=["POST"], key_func=rate_limit_key)
 # The token is checked before a view's own limit counts, so wrong guesses are counted apart.
-guess_limit = limiter.shared_limit(_send_rate, scope="401", deduct_when=_is_refused)
+guess_limit = limiter.shared_limit(
+    _send_rate, scope="401", deduct_when=_is_refused, key_func=rate_limit_key
+)

@@ -5,11 +5,12 @@ from flask.typing import ResponseReturnValue
 
 import outbox
 import subscribers
-from extensions import db, email, limiter
+from extensions import csrf, db, email, limiter
 from log_setup import mask
 from outbox.suppression import Reason, suppress
 
 blueprint = Blueprint("unsubscribe", __name__)
+csrf.exempt(blueprint)  # a mail client posts without a form of ours
 
 # The address of the page is a key: it must not travel on to other sites, nor be kept.
 HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}

@@ -1,4 +1,7 @@
-"""What the app sends: `emails.welcome(to=…, name=…)` returns an `EmailMessage`, ready to send."""
+"""What the app sends: `emails.welcome(to=…, name=…)` returns an `EmailMessage`, ready to send.
+
+Written out rather than found by looking, so that editors and mypy know `emails.welcome`.
+"""
 
 from emails.accounts import account_exists, password_reset, welcome
 from emails.billing import payment_failed, receipt

@@ -3,10 +3,7 @@
 Knows no single email, no settings but the app's name, and no database.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import evolve, fields_dict, frozen
@@ -51,9 +48,7 @@ def email(name: str, *, samples: Mapping[str, Sample]) -> Callable[[_Function], 
 
 
 def all_emails() -> dict[str, Email]:
-    """Every email by name, found by importing the modules of this package."""
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"emails.{module.name}")
+    """Every email by name; `emails/__init__.py` imports them all."""
     return dict(_emails)
 
 

@@ -29,7 +29,6 @@ LADDER = (
     "signatures",
     "retry",
     "log_setup",
-    "security",
     "providers",
     "setting_types",
     "config",
@@ -57,11 +56,7 @@ LADDER = (
     "tasks",
 )
 BESIDE = {"tests", "simulator", "demo", "drill", "benchmarks"}
-WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {
-    "security",
-    "database",
-    "unsubscribe_links",
-}
+WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {"unsubscribe_links"}
 
 
 def files_of(module: str) -> list[Path]:

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from jinja2 import ChoiceLoader, DictLoader
 
 import outbox
-from blueprints import live_reload
+from blueprints.dev import live_reload
 from emails.compose import all_emails
 from extensions import db
 from outbox import OutboxEmail

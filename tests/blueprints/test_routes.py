@@ -1,8 +1,7 @@
-"""What holds for all routes: which exist, which are exempt from CSRF, and that each is guarded."""
+"""What holds for all routes: which exist, and that each is guarded."""
 
 from flask import Flask
 
-from extensions import csrf
 from tests.blueprints.conftest import PRODUCTION
 from tests.conftest import MakeApp
 
@@ -37,18 +36,6 @@ def routes(app: Flask) -> set[str]:
 def test_the_routes_are_those_of_the_design(make_app: MakeApp):
     assert routes(make_app()) == ALWAYS | IN_DEBUG
     assert routes(make_app(**PRODUCTION)) == ALWAYS
-
-
-def test_exactly_the_api_and_unsubscribing_are_exempt_from_csrf(app: Flask):
-    def exempt(endpoint: str) -> bool:
-        view = app.view_functions[endpoint]
-        return f"{view.__module__}.{view.__name__}" in csrf._exempt_views
-
-    rules = list(app.url_map.iter_rules())
-    found = {rule.endpoint for rule in rules if exempt(rule.endpoint)}
-    api = {rule.endpoint for rule in rules if rule.rule.startswith("/api/")}
-    assert found == api | {"unsubscribe.act"}
-    assert csrf._exempt_blueprints == set()
 
 
 def test_every_route_that_takes_a_post_has_a_rate_limit_or_a_signature(make_app: MakeApp):

@@ -2,7 +2,7 @@
 
 import re
 
-from emails.checks import OUTLOOK_CLOSES, OUTLOOK_OPENS
+from blueprints.dev.measurements import OUTLOOK_CLOSES, OUTLOOK_OPENS
 
 # Gmail shows an email without its style sheets in some of its apps, and when it stumbles over one.
 USE_STYLE_SHEETS = "(used) => [...document.styleSheets].forEach((s) => { s.disabled = !used; })"

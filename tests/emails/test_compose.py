@@ -1,10 +1,6 @@
 """From a name and data to a message, and how an email becomes known."""
 
-import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +8,6 @@ import emails
 from emails.compose import compose, email
 from errors import InvalidMessage
 from message import Address
-from tests.test_imports import LADDER
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_message_fields_reach_the_message(email_app):
@@ -81,26 +74,3 @@ def test_a_line_break_in_a_subject_is_refused(email_app):
 def test_two_emails_cannot_share_a_name():
     with pytest.raises(ValueError, match="'welcome'"):
         email("welcome", samples={})(emails.password_reset)
-
-
-def test_a_module_in_the_package_is_found_without_being_listed(tmp_path):
-    shutil.copytree(ROOT / "emails", tmp_path / "emails")
-    for module in LADDER[: LADDER.index("message") + 1]:  # all that an email may know of
-        shutil.copy(ROOT / f"{module}.py", tmp_path)
-    (tmp_path / "emails" / "trials.py").write_text(
-        "from emails.compose import compose, email\n"
-        "@email('trial-ends', samples={'normal': {'to': 'ann@example.com'}})\n"
-        "def trial_ends(*, to):\n"
-        "    return compose('trial-ends', to=to, subject='Three days')\n"
-    )
-
-    listed = subprocess.run(
-        [sys.executable, "-c", "from emails.compose import all_emails; print(*all_emails())"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert "trial-ends" in listed.stdout.split()
-    assert "welcome" in listed.stdout.split()

@@ -1,13 +1,15 @@
 """What holds for every email with each of its samples."""
 
+import ast
 import re
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 from markupsafe import escape
 
 import emails
-from emails.checks import checks
+from blueprints.dev.measurements import measure
 from emails.compose import all_emails
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "emails"
@@ -32,7 +34,7 @@ def test_an_email_is_known_to_providers_by_its_name(email_app, email, sample):
 def test_an_email_passes_every_check_of_the_gallery(email_app, email, sample):
     message = email.compose(**sample)
 
-    assert [check for check in checks(message) if check.problem] == []
+    assert [each for each in measure(message) if each.problem] == []
     assert f"<title>{escape(message.subject)}</title>" in message.html
 
 
@@ -83,10 +85,24 @@ def test_markup_in_data_is_escaped_in_html_and_literal_in_text(email_app, email,
 
 @pytest.mark.parametrize("email", all_emails().values(), ids=lambda email: email.name)
 def test_an_email_is_a_function_of_the_package_with_the_same_name(email):
-    exported = getattr(emails, email.name.replace("-", "_"), None)
+    function = email.name.replace("-", "_")
 
-    module = email.compose.__module__
-    assert exported is email.compose, f"import {module} in emails/__init__.py"
+    assert getattr(emails, function, None) is email.compose, (
+        f"in {email.compose.__module__}, call the function of {email.name!r} {function}"
+    )
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(emails.__file__).parent.glob("*.py")), ids=attrgetter("stem")
+)
+def test_every_email_is_named_in_the_package(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in (each for each in tree.body if isinstance(each, ast.FunctionDef)):
+        if any(ast.unparse(each).startswith("email(") for each in node.decorator_list):
+            assert node.name in emails.__all__, (
+                f"nobody sees {node.name}: in emails/__init__.py, write "
+                f'`from emails.{path.stem} import {node.name}`, and "{node.name}" into __all__'
+            )
 
 
 def test_every_email_has_both_templates_and_no_template_is_left_over():

@@ -5,8 +5,8 @@ import re
 import pytest
 
 import emails
-from emails.checks import checks
-from emails.reader import Reader
+from blueprints.dev.measurements import measure
+from blueprints.dev.reader import Reader
 
 LOGO = '{"src": "https://app.example.com/logo.png", "width": 140, "height": 32}'
 
@@ -28,7 +28,7 @@ def test_a_logo_takes_its_place_with_the_name_as_its_words(change_theme):
     assert image["src"] == "https://app.example.com/logo.png"
     assert (image["alt"], image["width"], image["height"]) == ("Acme", "140", "32")
     assert ">Acme</a>" not in message.html
-    assert [check for check in checks(message) if check.problem] == []
+    assert [each for each in measure(message) if each.problem] == []
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import abort, current_app, render_template, request
 
-from blueprints import live_reload
+from blueprints.dev import live_reload
+from blueprints.dev.measurements import measure
+from blueprints.dev.reader import Reader
 from blueprints.forms import SendSampleForm
-from emails.checks import checks
 from emails.compose import Email, all_emails
-from emails.reader import Reader
 from extensions import email as email_service
 from message import EmailMessage, to_mime
 
@@ -52,7 +52,7 @@ def _shown(message: EmailMessage) -> dict[str, Any]:
         "message": message,
         "preheader": Reader(message.html).preheader,
         "headers": to_mime(message).items(),
-        "checks": checks(message),
+        "measurements": measure(message),
     }
 
 

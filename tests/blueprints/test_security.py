@@ -7,7 +7,8 @@ import pytest
 from flask import Flask, jsonify, request, session
 from flask.testing import FlaskClient
 
-from security import PAGE_POLICY, rate_limit_key
+from blueprints.limits import rate_limit_key
+from blueprints.security import PAGE_POLICY
 from tests.conftest import MakeApp
 
 PRODUCTION = {
@@ -45,8 +46,8 @@ def with_probes(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def probes(app: Flask) -> FlaskClient:
-    return with_probes(app)
+def probes(make_app: MakeApp) -> FlaskClient:
+    return with_probes(make_app())
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from blueprints.dev.reader import Reader, words
 from emails.compose import MAX_SUBJECT
-from emails.reader import Reader, words
 from message import EmailMessage
 
 MAX_HTML = 102 * 1024  # bytes; Gmail hides what comes after them behind a link
@@ -19,15 +19,15 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @frozen
-class Check:
-    """One measurement: what was measured, its value to read, and what is wrong ("" if nothing)."""
+class Measurement:
+    """What was measured, its value to read, and what is wrong ("" if nothing)."""
 
     name: str
     value: str
     problem: str = ""
 
 
-def checks(message: EmailMessage) -> list[Check]:
+def measure(message: EmailMessage) -> list[Measurement]:
     """Every measurement of `message`, in the order in which the gallery shows them."""
     seen = Reader(message.html)
     return [
@@ -41,29 +41,29 @@ def checks(message: EmailMessage) -> list[Check]:
     ]
 
 
-def _size(message: EmailMessage) -> Check:
+def _size(message: EmailMessage) -> Measurement:
     size = len(message.html.encode())
     problem = "Gmail would hide the end of it" if size > MAX_HTML else ""
-    return Check("Size", f"{size / 1024:.1f} of {MAX_HTML // 1024} KB", problem)
+    return Measurement("Size", f"{size / 1024:.1f} of {MAX_HTML // 1024} KB", problem)
 
 
-def _subject(message: EmailMessage) -> Check:
+def _subject(message: EmailMessage) -> Measurement:
     length = len(message.subject)
     problem = "inboxes cut it off" if length > MAX_SUBJECT else ""
-    return Check("Subject", f"{length} of {MAX_SUBJECT} characters", problem)
+    return Measurement("Subject", f"{length} of {MAX_SUBJECT} characters", problem)
 
 
-def _preheader(seen: Reader) -> Check:
+def _preheader(seen: Reader) -> Measurement:
     length = len(seen.preheader)
     fits = SHORTEST_PREHEADER <= length <= LONGEST_PREHEADER
     problem = "" if fits else f"make it {SHORTEST_PREHEADER} to {LONGEST_PREHEADER}"
-    return Check("Preheader", f"{length} characters", problem)
+    return Measurement("Preheader", f"{length} characters", problem)
 
 
-def _links(seen: Reader) -> Check:
+def _links(seen: Reader) -> Measurement:
     wrong = [url for url in seen.links if not _leads_somewhere(url)]
     problem = f"not absolute and https: {', '.join(wrong)}" if wrong else ""
-    return Check("Links", str(len(seen.links)), problem)
+    return Measurement("Links", str(len(seen.links)), problem)
 
 
 def _leads_somewhere(url: str) -> bool:
@@ -75,13 +75,13 @@ def _leads_somewhere(url: str) -> bool:
     )
 
 
-def _images(seen: Reader) -> Check:
+def _images(seen: Reader) -> Measurement:
     wrong = [image.get("src", "") for image in seen.images if not {"alt", "width"} <= image.keys()]
     problem = f"without alt or width: {', '.join(wrong)}" if wrong else ""
-    return Check("Images", str(len(seen.images)), problem)
+    return Measurement("Images", str(len(seen.images)), problem)
 
 
-def _text(message: EmailMessage, seen: Reader) -> Check:
+def _text(message: EmailMessage, seen: Reader) -> Measurement:
     in_html, in_text = Counter(seen.words), Counter(words(message.text))
     covered = (in_html & in_text).total() / max(in_html.total(), 1)
     lost = [url for url in seen.links if url.removeprefix("mailto:") not in message.text]
@@ -90,12 +90,12 @@ def _text(message: EmailMessage, seen: Reader) -> Check:
         problem = f"the text lacks the links {', '.join(lost)}"
     elif covered < LEAST_COVERAGE:
         problem = f"the text lacks the words {', '.join(in_html - in_text)}"
-    return Check("Text", f"{covered:.0%} of the words", problem)
+    return Measurement("Text", f"{covered:.0%} of the words", problem)
 
 
-def _markup(message: EmailMessage, seen: Reader) -> Check:
+def _markup(message: EmailMessage, seen: Reader) -> Measurement:
     problems = seen.problems + list(_outlook_problems(message.html))
-    return Check("Markup", f"{len(problems)} problems", "; ".join(problems))
+    return Measurement("Markup", f"{len(problems)} problems", "; ".join(problems))
 
 
 def _outlook_problems(html: str) -> Iterator[str]:

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from background import send_in_background
-from blueprints import live_reload, preview_page
+from blueprints.dev import live_reload, preview_page
+from blueprints.dev.mail_html import in_scheme, mail_html
 from blueprints.forms import SendSampleForm, text
 from blueprints.limits import form_limit
-from blueprints.mail_html import in_scheme, mail_html
 from emails.compose import Email, all_emails
 from extensions import db
 from extensions import email as email_service

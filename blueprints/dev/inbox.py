@@ -10,7 +10,7 @@ from flask import Blueprint, abort, jsonify, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 import outbox
-from blueprints.mail_html import mail_html
+from blueprints.dev.mail_html import mail_html
 from database import db, iso
 from extensions import limiter
 from message import EmailMessage, from_json
