@@ -21,7 +21,7 @@ from dispatcher import Dispatcher
 from extensions import db
 from message import EmailMessage
 from models import OutboxChange, OutboxEmail, OutboxRow
-from subscriber_changes import SubscriberChange
+from providers import SubscriberChange
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import background
 from email_service import EmailService
 from extensions import email
 from message import EmailMessage
-from providers.base import Receipt, WireRequest
+from providers import Receipt, WireRequest
 
 TEST_SETTINGS: dict[str, Any] = {
     "TESTING": True,

@@ -8,15 +8,13 @@ from sqlalchemy import Select, and_, func, select, union
 from sqlalchemy.orm import Session
 
 import outbox
-from events import BounceClass, EventType, TrackingEvent
 from extensions import DATABASE_ERRORS
 from log_setup import mask
 from models import EmailEvent, OutboxEmail, ReceivedEvent, State, utc_now
 from outbox import Reported, ReportedEmails
 from outbox.states import move
 from outbox.transactions import transaction
-from providers import HTTP_PROVIDERS
-from providers.webhook import Item
+from providers import PROVIDERS, BounceClass, EventType, Item, TrackingEvent
 from suppression import Scope, suppress
 from webhook_inbox import Outcome
 
@@ -104,7 +102,7 @@ def _join(event_id: str) -> bool:
 
 
 def _read(stored: ReceivedEvent) -> TrackingEvent | None:
-    webhook = HTTP_PROVIDERS[stored.source].webhook
+    webhook = PROVIDERS[stored.source].webhook
     assert webhook is not None  # noqa: S101  for the type checker
     item = Item(event_id=stored.event_id, type=stored.type, data=json.loads(stored.payload))
     return webhook.read(item)

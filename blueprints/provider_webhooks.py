@@ -12,18 +12,16 @@ import outbox
 import tracking
 import webhook_inbox
 from blueprints.errors import ApiError
-from events import TrackingEvent
 from extensions import db, limiter
 from outbox import ReportedEmails
-from providers import HTTP_PROVIDERS
-from providers.webhook import Item, UnusableEvent, Webhook
+from providers import PROVIDERS, Item, TrackingEvent, UnusableEvent, Webhook
 from webhook_inbox import EventRejected, Incoming, Outcome
 
 blueprint = Blueprint("provider_webhooks", __name__)
 logger = logging.getLogger(__name__)
 
 
-WEBHOOKS = {name: each.webhook for name, each in HTTP_PROVIDERS.items() if each.webhook}
+WEBHOOKS = {name: each.webhook for name, each in PROVIDERS.items() if each.webhook}
 
 
 @blueprint.post(f"/api/webhooks/<any({', '.join(WEBHOOKS)}):provider>")

@@ -16,7 +16,7 @@ import webhook_inbox
 from background import send_in_background
 from blueprints.errors import ApiError
 from extensions import limiter
-from signatures import verify_stripe_signature
+from providers import verify_stripe_signature
 from webhook_inbox import EventRejected, Incoming
 
 blueprint = Blueprint("stripe", __name__)

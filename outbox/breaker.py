@@ -14,7 +14,7 @@ from extensions import insert_if_new
 from log_setup import mask
 from models import ProviderState, iso
 from outbox.transactions import changed_rows
-from providers.base import Receipt
+from providers import Receipt
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from outbox.notes import note
 from outbox.outcomes import Outcome, outcome_of
 from outbox.states import move
 from outbox.transactions import changed_rows, now, transaction
-from providers.base import Receipt
+from providers import Receipt
 
 logger = logging.getLogger(__name__)
 

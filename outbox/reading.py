@@ -7,8 +7,8 @@ from attrs import frozen
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from events import EventType
 from models import Attempt, OutboxChange, OutboxEmail, OutboxRow, State
+from providers import EventType
 
 
 @frozen

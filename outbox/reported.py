@@ -9,9 +9,9 @@ from attrs import frozen
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, defer
 
-from events import TrackingEvent
 from models import OutboxEmail
 from outbox.recipients import FIELDS, addresses
+from providers import TrackingEvent
 
 
 @frozen

@@ -7,8 +7,8 @@ from attrs import frozen
 from sqlalchemy import ColumnElement, String, case, cast, func, select
 from sqlalchemy.orm import Session
 
-from events import EventType
 from models import OutboxEmail
+from providers import EventType
 
 
 @frozen

@@ -24,10 +24,10 @@ import tracking
 from app import create_app
 from background import send_in_background
 from emails.compose import all_emails
-from events import BounceClass, EventType, TrackingEvent
 from extensions import db
 from message import EmailMessage
 from models import utc_now
+from providers import BounceClass, EventType, TrackingEvent
 from testing import TEST_SETTINGS
 from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS

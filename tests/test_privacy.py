@@ -15,7 +15,6 @@ import subscribers
 import suppression
 import tracking
 from errors import OutcomeUnknown
-from events import BounceClass, EventType, TrackingEvent
 from extensions import db
 from models import (
     Attempt,
@@ -30,6 +29,7 @@ from models import (
 )
 from outbox.frozen import thaw
 from outbox.transactions import transaction
+from providers import BounceClass, EventType, TrackingEvent
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, message, queue, row, yes

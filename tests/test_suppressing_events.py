@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 import outbox
 import tracking
-from events import BounceClass, EventType, TrackingEvent
 from models import State, Suppression, utc_now
 from outbox.transactions import transaction
+from providers import BounceClass, EventType, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, story, yes
 from tracking import SOFT_BOUNCES, SOFT_WINDOW

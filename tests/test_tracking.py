@@ -8,9 +8,9 @@ from flask import Flask
 
 import outbox
 import tracking
-from events import EventType, TrackingEvent
 from models import State, utc_now
 from outbox.transactions import transaction
+from providers import EventType, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, yes
 

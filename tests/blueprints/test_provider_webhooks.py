@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from events import EventType
 from models import ReceivedEvent
+from providers import EventType
 from tests.blueprints.conftest import stored
 from tests.blueprints.provider_posts import (
     accepted_email,

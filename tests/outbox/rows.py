@@ -15,7 +15,7 @@ from message import EmailMessage
 from models import Attempt, OutboxEmail, utc_now
 from outbox.enqueue import enqueue
 from outbox.transactions import transaction
-from providers.base import Receipt
+from providers import Receipt
 
 
 def message(**fields: Any) -> EmailMessage:

@@ -19,7 +19,7 @@ from outbox.enqueue import enqueue
 from outbox.frozen import freeze, thaw
 from outbox.states import MOVES, IllegalMove, check_move, move
 from outbox.transactions import transaction
-from providers.base import Receipt
+from providers import Receipt
 from tests.outbox.rows import answer, change, in_threads, message, open_attempt, queue, row, yes
 
 

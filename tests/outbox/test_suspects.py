@@ -11,7 +11,7 @@ from email_service import EmailService
 from models import State, utc_now
 from outbox.delivery import gate
 from outbox.gate import Gate
-from providers.base import Receipt
+from providers import Receipt
 from tests.outbox.rows import answer, change, queue, row, yes
 
 
