@@ -18,7 +18,7 @@ import outbox
 from extensions import db
 from message import EmailMessage
 from outbox import OutboxChange, OutboxEmail, OutboxRow
-from subscriber_changes import SubscriberChange
+from providers import SubscriberChange
 
 logger = logging.getLogger(__name__)
 

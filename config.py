@@ -11,13 +11,11 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from errors import ConfigurationError
-from providers import HTTP_PROVIDERS
+from errors import ConfigurationError, EmailSendError
+from message import Address
+from providers import PROVIDERS
 from setting_types import (
-    LOOPBACK,
-    PROVIDERS,
     Setting,
-    address,
     any_text,
     boolean,
     comma_list,
@@ -25,25 +23,13 @@ from setting_types import (
     header_value,
     number,
     one_of,
-    provider_chain,
     rate,
     redis_url,
     secure_url,
     url,
 )
 
-__all__ = ["LOOPBACK", "SETTINGS", "SIMULATOR_SECRETS", "Setting", "load", "read_environment"]
-
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
-# What `python -m simulator --show-webhook-secrets` prints; who knows them can forge a bounce.
-SIMULATOR_SECRETS = {
-    "RESEND_WEBHOOK_SECRET": "whsec_dGhlIHNpbXVsYXRvcidzIFJlc2VuZCBrZXk=",
-    "SEQUENZY_WEBHOOK_SECRET": "whsec_the_simulators_sequenzy_secret",
-    "SENDGRID_WEBHOOK_PUBLIC_KEY": (
-        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEVNnvVkCykwx8gjndMFBI7hYdtUHFilONUkSTPS8W"
-        "jS8E5EjMqS2BX+kC38DiK3EEPBiGeyuLBBcPYJl9K7OQXQ=="
-    ),
-}
 # Seconds that one request may lose to a store of rate limits that is down or silent.
 REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
 # A database that is away or locked gives a clear 503 rather than a request that hangs.
@@ -56,6 +42,28 @@ POSTGRESQL_OPTIONS = {
     },
 }
 
+
+def address(value: str) -> Address:
+    """The sender or contact that `value` names. Raises `ValueError`."""
+    try:
+        return Address.parse(value)
+    except EmailSendError as error:
+        raise ValueError(f"must be like 'Your App <noreply@yourdomain.com>': {error}") from None
+
+
+def provider_chain(value: str) -> tuple[str, ...]:
+    """The names of known providers, the first choice first. Raises `ValueError`."""
+    names, choices = comma_list(value), ", ".join(PROVIDERS)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"must name one provider, or several different ones: {choices}")
+    for name in names:
+        if name not in PROVIDERS:
+            raise ValueError(f"does not know {name!r}; choose from {choices}")
+    if "inbox" in names and len(names) > 1:
+        raise ValueError("inbox stands alone: it accepts everything and sends nothing")
+    return names
+
+
 SETTINGS = (
     Setting("FLASK_DEBUG", boolean, "0"),
     Setting("PORT", number(0, 65535), "5000"),
@@ -67,11 +75,7 @@ SETTINGS = (
     Setting("POSTAL_ADDRESS", any_text, "Your Company, 1 Example Street, 12345 Example City"),
     Setting("BILLING_URL", url),
     Setting("EMAIL_PROVIDER", provider_chain, "inbox", "", required=True),
-    *(Setting(f"{name.upper()}_API_KEY", header_value) for name in PROVIDERS),
-    *(
-        Setting(f"{name.upper()}_BASE_URL", secure_url, provider.default_url)
-        for name, provider in HTTP_PROVIDERS.items()
-    ),
+    *(setting for provider in PROVIDERS.values() for setting in provider.settings()),
     Setting("SUBSCRIBERS_ENABLED", boolean, "true"),
     Setting("EMAIL_DELIVERY", one_of("thread", "celery", "sync"), "thread"),
     Setting("EMAIL_THREADS", number(1, 256), "8"),
@@ -83,10 +87,6 @@ SETTINGS = (
     Setting("REDIS_URL", redis_url),
     Setting("API_TOKEN", header_value),
     Setting("STRIPE_WEBHOOK_SECRET", comma_list),
-    Setting("RESEND_WEBHOOK_SECRET", comma_list),
-    Setting("SEQUENZY_WEBHOOK_SECRET", comma_list),
-    Setting("SENDGRID_WEBHOOK_PUBLIC_KEY", comma_list),
-    Setting("SENDGRID_WEBHOOK_MAX_AGE", number(60, 7 * 86400)),
     Setting("RATELIMIT_ENABLED", boolean, "true"),
     Setting("RATELIMIT_SEND", rate, "10/minute"),
     Setting("RATELIMIT_FORM", rate, "5/minute"),
@@ -177,8 +177,11 @@ def _fill_in(values: dict[str, Any]) -> None:
 def _check_together(values: dict[str, Any], debug: bool, problems: list[str]) -> None:
     chain = values["EMAIL_PROVIDER"] or ()
     for name in chain:
-        if name in PROVIDERS and not values[f"{name.upper()}_API_KEY"]:
-            problems.append(f"{name.upper()}_API_KEY is required for EMAIL_PROVIDER={name}")
+        problems.extend(
+            f"{setting.name} is required for EMAIL_PROVIDER={name}"
+            for setting in SETTINGS
+            if setting.required_for == name and not values[setting.name]
+        )
     if values["EMAIL_DELIVERY"] == "celery" and not values["REDIS_URL"]:
         problems.append("REDIS_URL is required for EMAIL_DELIVERY=celery")
     timeout, lease = values["EMAIL_TIMEOUT"], values["EMAIL_LEASE"]
@@ -200,12 +203,18 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
         problems.append(f"APP_URL {error}")
     if chain == ("inbox",):
         problems.append(
-            f"EMAIL_PROVIDER=inbox sends nothing; choose from {', '.join(PROVIDERS)}, "
+            f"EMAIL_PROVIDER=inbox sends nothing; choose from {', '.join(_real_providers())}, "
             "or set FLASK_DEBUG=1 for development"
         )
-    for name, secret in SIMULATOR_SECRETS.items():
-        if secret in (values[name] or ()):
-            problems.append(f"{name} is the simulator's, which everybody knows; use your own")
+    problems.extend(
+        f"{setting.name} is the simulator's, which everybody knows; use your own"
+        for setting in SETTINGS
+        if setting.simulator_key and setting.simulator_key in (values[setting.name] or ())
+    )
+
+
+def _real_providers() -> list[str]:
+    return [name for name, provider in PROVIDERS.items() if provider.delivers]
 
 
 def _is_sqlite(values: dict[str, Any]) -> bool:

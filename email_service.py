@@ -12,9 +12,7 @@ from flask import Flask, current_app
 from errors import ConfigurationError, EmailSendError, InvalidMessage, OutcomeUnknown
 from log_setup import email_line
 from message import Address, EmailMessage, UnsubscribeLinks
-from providers import make_provider
-from providers.base import Provider, Receipt, WireRequest
-from subscriber_changes import SubscriberChange
+from providers import PROVIDERS, Provider, Receipt, SubscriberChange, WireRequest
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +35,7 @@ class EmailService:
         """Build the providers that EMAIL_PROVIDER names. No connection is opened yet."""
         chain: tuple[str, ...] = app.config["EMAIL_PROVIDER"]
         app.extensions["email"] = _Wiring(
-            providers={name: make_provider(name, app.config) for name in chain},
+            providers={name: PROVIDERS[name].from_settings(app.config) for name in chain},
             chain=chain,
             from_email=app.config["FROM_EMAIL"],
             links=UnsubscribeLinks(app.config["APP_URL"], app.config["SECRET_KEY"]),

@@ -1,6 +1,6 @@
 """How the value of one setting is read: text in, a checked value out, `ValueError` if it is wrong.
 
-The words of the error follow the setting's name in a sentence.
+The text of the error follows the setting's name in a sentence.
 """
 
 import re
@@ -11,12 +11,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 from limits import parse_many
 
-from errors import EmailSendError
-from message import Address
-from providers import HTTP_PROVIDERS
-
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-PROVIDERS = tuple(HTTP_PROVIDERS)
 
 Parser = Callable[[str], Any]
 
@@ -26,10 +21,10 @@ def any_text(value: str) -> str:
 
 
 def boolean(value: str) -> bool:
-    words = {"1": True, "true": True, "0": False, "false": False}
-    if value.lower() not in words:
+    values = {"1": True, "true": True, "0": False, "false": False}
+    if value.lower() not in values:
         raise ValueError("must be 1, 0, true or false")
-    return words[value.lower()]
+    return values[value.lower()]
 
 
 def number(low: float, high: float, kind: type = int) -> Parser:
@@ -45,10 +40,10 @@ def number(low: float, high: float, kind: type = int) -> Parser:
     return parse
 
 
-def one_of(*words: str) -> Parser:
+def one_of(*choices: str) -> Parser:
     def parse(value: str) -> str:
-        if value not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
+        if value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
         return value
 
     return parse
@@ -64,13 +59,6 @@ def comma_list(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-def address(value: str) -> Address:
-    try:
-        return Address.parse(value)
-    except EmailSendError as error:
-        raise ValueError(f"must be like 'Your App <noreply@yourdomain.com>': {error}") from None
-
-
 def url(value: str) -> str:
     parts = urlsplit(value)
     good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
@@ -84,22 +72,6 @@ def secure_url(value: str) -> str:
     if checked.startswith("http://") and urlsplit(checked).hostname not in LOOPBACK:
         raise ValueError("must start with https:// (http is for loopback only)")
     return checked
-
-
-def provider_chain(value: str) -> tuple[str, ...]:
-    names = comma_list(value)
-    if not names or len(set(names)) != len(names):
-        raise ValueError(f"must name one provider, or several different ones: {_choices()}")
-    for name in names:
-        if name not in (*PROVIDERS, "inbox"):
-            raise ValueError(f"does not know {name!r}; choose from {_choices()}")
-    if "inbox" in names and len(names) > 1:
-        raise ValueError("inbox stands alone: it accepts everything and sends nothing")
-    return names
-
-
-def _choices() -> str:
-    return ", ".join((*PROVIDERS, "inbox"))
 
 
 def database_url(value: str) -> str:
@@ -131,7 +103,8 @@ class Setting:
     """One variable: how it is read, and what holds when it is unset in development and production.
 
     `production` is given where it differs from `default`. Production does not start without a
-    `required` one.
+    `required` one, nor with one whose value is the `simulator_key`, which everybody can read.
+    A provider's setting is `required_for` its name in EMAIL_PROVIDER, in development as well.
     """
 
     name: str
@@ -139,6 +112,8 @@ class Setting:
     default: str = ""
     production: str | None = None
     required: bool = False
+    required_for: str = ""
+    simulator_key: str = ""
 
     def default_for(self, debug: bool) -> str:
         return self.default if debug or self.production is None else self.production

@@ -14,7 +14,7 @@ from contextlib import suppress
 from background import change_in_background
 from errors import UnsupportedFeature
 from outbox import OutboxChange
-from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
+from providers import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
 
 if_supported = suppress(UnsupportedFeature)
 """`with subscribers.if_supported:` around what must work with every provider."""

@@ -16,7 +16,7 @@ from email_service import EmailService
 from extensions import email
 from message import EmailMessage
 from outbox import running
-from providers.base import Receipt, WireRequest
+from providers import Receipt, WireRequest
 
 TEST_SETTINGS: dict[str, Any] = {
     "TESTING": True,

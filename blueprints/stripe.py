@@ -18,8 +18,7 @@ from background import send_in_background
 from blueprints.errors import ApiError
 from blueprints.webhooks import blueprint
 from extensions import limiter
-from providers.webhook import Item, UnusableEvent
-from signatures import verify_stripe_signature
+from providers import Item, UnusableEvent, verify_stripe_signature
 
 logger = logging.getLogger(__name__)
 

@@ -9,14 +9,13 @@ from flask.typing import ResponseReturnValue
 import webhooks
 from blueprints.errors import ApiError
 from extensions import csrf, limiter
-from providers import HTTP_PROVIDERS
-from providers.webhook import Item, UnusableEvent, Webhook
+from providers import PROVIDERS, Item, UnusableEvent, Webhook
 
 blueprint = Blueprint("webhooks", __name__)
 csrf.exempt(blueprint)  # signatures say who posts
 logger = logging.getLogger(__name__)
 
-WEBHOOKS = {name: each.webhook for name, each in HTTP_PROVIDERS.items() if each.webhook}
+WEBHOOKS = {name: each.webhook for name, each in PROVIDERS.items() if each.webhook}
 
 
 @blueprint.post(f"/api/webhooks/<any({', '.join(WEBHOOKS)}):provider>")

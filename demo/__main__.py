@@ -7,10 +7,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-from demo.plan import Plan
+from demo.plan import DELIVERING, Plan
 from demo.run import run
 from demo.screen import Screen
-from providers import HTTP_PROVIDERS
 from tests.processes import free_port, is_free
 
 
@@ -42,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Web, worker, Valkey and a simulated provider that reports back, together.",
     )
     add = parser.add_argument
-    add("--provider", choices=list(HTTP_PROVIDERS), default="resend", help="(default: %(default)s)")
+    add("--provider", choices=DELIVERING, default="resend", help="(default: %(default)s)")
     add("--port", type=int, default=5000, help="of the app (default: %(default)s)")
     add("--simulator-port", type=int, default=8025, help="(default: %(default)s)")
     return parser

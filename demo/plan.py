@@ -4,8 +4,10 @@ from pathlib import Path
 
 from attrs import frozen
 
-from providers import HTTP_PROVIDERS
+from providers import PROVIDERS
 from simulator.webhook_secrets import Secrets
+
+DELIVERING = [name for name, provider in PROVIDERS.items() if provider.delivers]
 
 
 @frozen(kw_only=True)
@@ -48,7 +50,7 @@ class Plan:
     def _accounts(self) -> dict[str, str]:
         # All of them, so that no key of a developer's .env is used for a real email.
         accounts = {}
-        for name in HTTP_PROVIDERS:
+        for name in DELIVERING:
             path = "/api/v1" if name == "sequenzy" else ""
             accounts[f"{name.upper()}_API_KEY"] = "demo-key"
             accounts[f"{name.upper()}_BASE_URL"] = self.simulator_url + path

@@ -14,7 +14,7 @@ from database import changed_rows, insert_if_new, iso
 from errors import EmailSendError, RateLimited, UnsupportedFeature
 from log_setup import mask
 from outbox.tables import ProviderState
-from providers.base import Receipt
+from providers import Receipt
 
 logger = logging.getLogger(__name__)
 

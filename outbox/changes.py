@@ -22,8 +22,7 @@ from errors import (
 from extensions import email
 from message import new_id
 from outbox.tables import OutboxChange, State
-from providers.base import Receipt
-from subscriber_changes import SubscriberChange, freeze_change, kind_of, thaw_change
+from providers import Receipt, SubscriberChange, change_from_json, change_to_json, kind_of
 
 
 def enqueue_change(
@@ -40,7 +39,7 @@ def enqueue_change(
     created_at = utc_now()
     row = OutboxChange(
         id=new_id(), kind=kind_of(change), category="subscriber", origin=origin,
-        recipient=change.email, subject=kind_of(change), message=freeze_change(change),
+        recipient=change.email, subject=kind_of(change), message=change_to_json(change),
         if_unknown="resend", sensitive=False, state=State.QUEUED, due_at=created_at,
         created_at=created_at, provider=provider,
         pinned=True,  # a list of subscribers lives with one provider
@@ -56,7 +55,7 @@ def call(provider: str, stored: dict[str, Any], key: str) -> Receipt:
     An unknown outcome is worth another try, and so is a refused key, which somebody may mend.
     """
     try:
-        return email.change_subscriber(provider, thaw_change(stored), key)
+        return email.change_subscriber(provider, change_from_json(stored), key)
     except (OutcomeUnknown, AuthenticationFailed, QuotaExceeded) as error:
         raise ProviderUnavailable(str(error), error.status, provider=provider) from error
 

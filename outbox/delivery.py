@@ -27,7 +27,7 @@ from outbox.shared_lock import SharedLock
 from outbox.states import move
 from outbox.tables import OPEN_OUTCOMES, Attempt, AttemptOutcome, OutboxRow, State
 from outbox.timeline import add_event
-from providers.base import Receipt
+from providers import Receipt
 
 logger = logging.getLogger(__name__)
 

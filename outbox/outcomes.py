@@ -10,7 +10,7 @@ from errors import EmailSendError, OutcomeUnknown, RateLimited
 from log_setup import mask
 from outbox.breaker import WORTH_WAITING
 from outbox.tables import State
-from providers.base import Receipt
+from providers import Receipt
 from retry import backoff
 
 MAX_ATTEMPTS = 20

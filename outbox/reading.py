@@ -8,8 +8,8 @@ from attrs import frozen
 from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select
 from sqlalchemy.orm import Session
 
-from events import EventType
 from outbox.tables import OutboxChange, OutboxEmail, OutboxRow, State
+from providers import EventType
 
 Row = TypeVar("Row", bound=OutboxRow)
 

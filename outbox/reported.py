@@ -10,11 +10,11 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, defer
 
 from database import utc_now
-from events import TrackingEvent
 from outbox.recipients import FIELDS
 from outbox.retention import redact_accepted
 from outbox.states import move
 from outbox.tables import OutboxEmail, State
+from providers import TrackingEvent
 
 
 @frozen

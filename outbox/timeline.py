@@ -6,8 +6,8 @@ from attrs import frozen
 from sqlalchemy.orm import Session
 
 from database import utc_now
-from events import EventType
 from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State
+from providers import EventType
 
 
 def add_event(

@@ -1,30 +1,72 @@
-"""Providers by name, found by looking: a new one is one file beside these."""
+"""The providers by name, and the vocabulary that they share.
+
+A new provider is a file or a folder beside these with a subclass of `Provider`; it is found here.
+"""
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from providers.base import Provider
-from providers.http import HttpProvider
-from providers.inbox import Inbox
+from providers.base import Answer, Provider, Receipt, SenderRecords, WireRequest
+from providers.changes import (
+    AddTag,
+    RecordEvent,
+    RemoveTag,
+    Subscribe,
+    SubscriberChange,
+    Unsubscribe,
+    Value,
+    change_from_json,
+    change_to_json,
+    kind_of,
+)
+from providers.events import BounceClass, EventType, TrackingEvent
+from providers.signatures import stripe_digest, verify_stripe_signature
+from providers.webhook import Item, SignedEvent, UnusableEvent, Webhook
+
+__all__ = [
+    "PROVIDERS",
+    "AddTag",
+    "Answer",
+    "BounceClass",
+    "EventType",
+    "Item",
+    "Provider",
+    "Receipt",
+    "RecordEvent",
+    "RemoveTag",
+    "SenderRecords",
+    "SignedEvent",
+    "Subscribe",
+    "SubscriberChange",
+    "TrackingEvent",
+    "Unsubscribe",
+    "UnusableEvent",
+    "Value",
+    "Webhook",
+    "WireRequest",
+    "change_from_json",
+    "change_to_json",
+    "kind_of",
+    "stripe_digest",
+    "verify_stripe_signature",
+]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-HTTP_PROVIDERS: dict[str, type[HttpProvider]] = {
+
+def _named(classes: Iterable[type[Provider]]) -> Iterator[type[Provider]]:
+    for each in classes:
+        if "name" in vars(each):
+            yield each
+        yield from _named(each.__subclasses__())
+
+
+PROVIDERS: dict[str, type[Provider]] = {
     provider.name: provider
-    for provider in sorted(HttpProvider.__subclasses__(), key=lambda each: each.name)
-}
-
-
-def make_provider(name: str, settings: Mapping[str, Any]) -> Provider:
-    """The provider `name` with its key and base URL from `settings`."""
-    if name == Inbox.name:
-        return Inbox()
-    return HTTP_PROVIDERS[name](
-        settings[f"{name.upper()}_API_KEY"],
-        settings[f"{name.upper()}_BASE_URL"],
-        timeout=settings["EMAIL_TIMEOUT"],
-        threads=settings["EMAIL_THREADS"],
+    for provider in sorted(
+        _named(Provider.__subclasses__()), key=lambda each: (not each.delivers, each.name)
     )
+}
+"""Every provider by name, in alphabetical order; those that deliver nothing come last."""

@@ -6,16 +6,18 @@ A provider touches no database, keeps no clock and retries nothing.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from attrs import field, frozen
 
 from errors import EmailSendError, InvalidMessage, UnsupportedFeature
 from message import Attachment, EmailMessage
+from providers.changes import SubscriberChange
 from providers.webhook import Webhook
-from subscriber_changes import SubscriberChange
+from setting_types import Setting
 
-_KEY = re.compile(r"[!-~]{1,256}")  # Resend's limit; visible ASCII, so that it fits a header
+# resend.com/docs, Idempotency Keys: 1 to 256 characters; visible ASCII, so that a header takes it.
+_KEY = re.compile(r"[!-~]{1,256}")
 
 
 def _usable_id(value: Any) -> str | None:
@@ -59,11 +61,11 @@ class Answer:
 
 
 @frozen(kw_only=True)
-class Pong:
-    """What came of a call that sends nothing. `trouble` is None if the key may send emails."""
+class KeyCheck:
+    """What came of a call that sends nothing. `error` is None if the key may send emails."""
 
     headers: Mapping[str, str]
-    trouble: EmailSendError | None
+    error: EmailSendError | None
 
 
 @frozen(kw_only=True)
@@ -99,11 +101,23 @@ class Capabilities:
 
 
 class Provider(ABC):
-    """One vendor. Subclasses map; `send` is the one call."""
+    """One vendor. `build` makes the request of a message, `post` is the one call."""
 
     name: ClassVar[str]
     capabilities: ClassVar[Capabilities]
+    delivers: ClassVar[bool] = True  # False: its emails never leave the machine
     webhook: ClassVar[Webhook | None] = None  # what it tells us later, if it can
+    sender_records: ClassVar[SenderRecords | None] = None
+
+    @classmethod
+    def settings(cls) -> tuple[Setting, ...]:
+        """The settings that exist because this provider does."""
+        return cls.webhook.settings() if cls.webhook else ()
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """The provider as the checked `settings` want it."""
+        return cls()
 
     @abstractmethod
     def build(self, message: EmailMessage, key: str) -> WireRequest:
@@ -118,9 +132,13 @@ class Provider(ABC):
     def post(self, request: WireRequest) -> Receipt:
         """One call with a built request. Raises a member of the error tree."""
 
-    def send(self, message: EmailMessage, key: str) -> Receipt:
-        """Build and post."""
-        return self.post(self.build(message, key))
+    def check_key(self) -> KeyCheck:
+        """One call that sends and changes nothing, to learn whether the key may send.
+
+        Raises `ProviderUnavailable` or `OutcomeUnknown` if no answer comes, `UnsupportedFeature`
+        if there is nothing to ask.
+        """
+        raise UnsupportedFeature(f"{self.name} cannot check its key", provider=self.name)
 
     def check_change(self, change: SubscriberChange) -> None:
         """Raises `UnsupportedFeature` if the provider has no such thing; calls nobody."""

@@ -4,8 +4,9 @@ import json
 import re
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -19,10 +20,11 @@ from errors import (
     RateLimited,
     UnsupportedFeature,
 )
-from providers.base import Answer, Pong, Provider, Receipt, SenderRecords, WireRequest
+from providers.base import Answer, KeyCheck, Provider, Receipt, WireRequest
+from providers.changes import SubscriberChange
 from providers.subscribers import Subscribers
 from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
-from subscriber_changes import SubscriberChange
+from setting_types import Setting, header_value, secure_url
 
 MAX_ANSWER = 64 * 1024  # bytes; a receipt has a few hundred
 MAX_LIST = 1024 * 1024  # of what is only read: 500 definitions of fields are 100 KB
@@ -35,14 +37,32 @@ class HttpProvider(Provider):
     """A provider behind an HTTP API with a bearer key.
 
     `timeout` (seconds) bounds the whole call, a dripping answer included; `threads` sizes the
-    connection pool, so that each sending thread keeps its connection. The settings
-    `<NAME>_API_KEY` and `<NAME>_BASE_URL` exist by the subclass's `name` and `default_url`.
+    connection pool, so that each sending thread keeps its connection.
     """
 
     default_url: ClassVar[str]
     subscribers: ClassVar[type[Subscribers] | None] = None  # its marketing side, if it has one
-    ping_path: ClassVar[str | None] = None  # a GET that changes nothing and says what a key may do
-    sender_records: ClassVar[SenderRecords | None] = None
+    key_check_path: ClassVar[str | None] = None  # a GET that changes nothing and judges the key
+
+    @classmethod
+    def settings(cls) -> tuple[Setting, ...]:
+        """`<NAME>_API_KEY` and `<NAME>_BASE_URL`, and those of the webhook."""
+        prefix = cls.name.upper()
+        return (
+            Setting(f"{prefix}_API_KEY", header_value, required_for=cls.name),
+            Setting(f"{prefix}_BASE_URL", secure_url, cls.default_url),
+            *super().settings(),
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        prefix = cls.name.upper()
+        return cls(
+            settings[f"{prefix}_API_KEY"],
+            settings[f"{prefix}_BASE_URL"],
+            timeout=settings["EMAIL_TIMEOUT"],
+            threads=settings["EMAIL_THREADS"],
+        )
 
     def __init__(self, api_key: str, base_url: str, *, timeout: float = 15, threads: int = 8):
         self.base_url = base_url.rstrip("/")
@@ -57,14 +77,14 @@ class HttpProvider(Provider):
         """Read a 2xx answer. Raises if its body says no."""
 
     @abstractmethod
-    def words(self, answer: Answer) -> str:
-        """The provider's own explanation of a refusal."""
+    def error_message(self, answer: Answer) -> str:
+        """The provider's own explanation of a refusal; "" if it gives none."""
 
-    def refusal(self, answer: Answer, words: str) -> EmailSendError | None:
+    def error_by_body(self, answer: Answer, text: str) -> EmailSendError | None:
         """The error for an answer whose status alone says too little; None to go by the status."""
         return None
 
-    def wait(self, answer: Answer) -> float | None:
+    def retry_after(self, answer: Answer) -> float | None:
         """How many seconds the provider asks us to wait; None if it does not say."""
         return retry_after_seconds(answer.headers.get("Retry-After"))
 
@@ -78,44 +98,39 @@ class HttpProvider(Provider):
             return answer
         raise self.error(answer)
 
-    def ping(self) -> Pong:
-        """One GET that sends and changes nothing, to learn whether the key may send.
+    def check_key(self) -> KeyCheck:
+        if self.key_check_path is None:
+            return super().check_key()
+        answer = self._exchange(WireRequest(method="GET", path=self.key_check_path))
+        return KeyCheck(headers=answer.headers, error=self.key_error(answer))
 
-        Raises `ProviderUnavailable` or `OutcomeUnknown` if no answer comes, `UnsupportedFeature`
-        if there is nothing to GET.
-        """
-        if self.ping_path is None:
-            raise UnsupportedFeature(f"{self.name} has no ping_path", provider=self.name)
-        answer = self._exchange(WireRequest(method="GET", path=self.ping_path))
-        return Pong(headers=answer.headers, trouble=self.key_trouble(answer))
-
-    def key_trouble(self, answer: Answer) -> EmailSendError | None:
-        """Why the key of a `ping` with this answer cannot send; None if it can."""
+    def key_error(self, answer: Answer) -> EmailSendError | None:
+        """Why the key cannot send, by the answer to its check; None if it can."""
         return None if 200 <= answer.status < 300 else self.error(answer)
 
     def check_change(self, change: SubscriberChange) -> None:
-        self._kept().check(change)
+        self._require_subscribers().check(change)
 
     def change_subscriber(self, change: SubscriberChange, key: str) -> Receipt:
-        note = self._kept().apply(change, key)
+        note = self._require_subscribers().apply(change, key)
         notes = (note,) if note else ()
         return Receipt(provider=self.name, message_id=None, status=200, notes=notes)
 
-    def _kept(self) -> Subscribers:
+    def _require_subscribers(self) -> Subscribers:
         if self._subscribers is None:
             raise UnsupportedFeature(f"{self.name} keeps no subscribers", provider=self.name)
         return self._subscribers
 
     def error(self, answer: Answer) -> EmailSendError:
         """The member of the error tree for an answer that is not a yes."""
-        text = self.explanation(answer)
-        return self.refusal(answer, text) or self._error_by_status(answer, text)
+        text = self.describe(answer)
+        return self.error_by_body(answer, text) or self._error_by_status(answer, text)
 
-    def explanation(self, answer: Answer) -> str:
-        """One line for logs and rows: the status and at most 500 characters of the words."""
-        words = (self.words(answer) or answer.text).replace(self._api_key, "[key]")
-        words = _NOT_TEXT.sub(" ", words[:500]).strip()
-        return f"{self.name} answered {answer.status}: {words or 'no explanation'}"
+    def describe(self, answer: Answer) -> str:
+        """One line for logs and rows: the status, and 500 characters of the error message."""
+        message = (self.error_message(answer) or answer.text).replace(self._api_key, "[key]")
+        message = _NOT_TEXT.sub(" ", message[:500]).strip()
+        return f"{self.name} answered {answer.status}: {message or 'no explanation'}"
 
     def _error_by_status(self, answer: Answer, text: str) -> EmailSendError:
         status, name = answer.status, self.name
@@ -127,9 +142,10 @@ class HttpProvider(Provider):
         if status in (401, 403):
             return AuthenticationFailed(text, status, provider=name)
         if status == 429:
-            return RateLimited(text, status, retry_after=self.wait(answer), provider=name)
+            return RateLimited(text, status, retry_after=self.retry_after(answer), provider=name)
         if status in (500, 503):
-            return ProviderUnavailable(text, status, retry_after=self.wait(answer), provider=name)
+            wait = self.retry_after(answer)
+            return ProviderUnavailable(text, status, retry_after=wait, provider=name)
         if 400 <= status < 500 and status != 408:
             return InvalidMessage(text, status, provider=name)
         return self.unknown(text, status)

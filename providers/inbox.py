@@ -6,13 +6,14 @@ from attrs import asdict
 
 from message import EmailMessage
 from providers.base import Capabilities, Provider, Receipt, WireRequest
-from subscriber_changes import SubscriberChange
+from providers.changes import SubscriberChange
 
 
 class Inbox(Provider):
     """Nothing leaves the machine; the outbox row itself is what the inbox page shows."""
 
     name = "inbox"
+    delivers = False
     capabilities = Capabilities(
         max_recipients=1000,
         max_reply_to=1000,

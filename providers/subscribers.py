@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from errors import InvalidMessage, ProviderUnavailable, UnsupportedFeature
 from providers.base import Answer, WireRequest
-from subscriber_changes import (
+from providers.changes import (
     AddTag,
     RecordEvent,
     RemoveTag,
@@ -95,7 +95,7 @@ class Subscribers(ABC):
                 raise
             return None
 
-    def items(self, answer: Answer, name: str) -> list[dict[str, Any]]:
+    def objects(self, answer: Answer, name: str) -> list[dict[str, Any]]:
         """The objects of the list `name` in an answer. Raises if there is no such list."""
         value = answer.get(name)
         if not isinstance(value, list):
@@ -107,11 +107,11 @@ class Subscribers(ABC):
         return [item for item in value if isinstance(item, dict)]
 
 
-def filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+def without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
     """`fields` without the empty ones: what is not given is left as it is."""
     return {name: value for name, value in fields.items() if value not in ("", [], {}, None)}
 
 
-def in_path(part: str) -> str:
-    """`part` as one segment of a path: `ann+news@example.com` has two characters to escape."""
-    return quote(part, safe="")
+def path_segment(text: str) -> str:
+    """`text` escaped for a path: `ann+news@example.com` has two characters to escape."""
+    return quote(text, safe="")

@@ -12,8 +12,9 @@ from uuid import UUID
 from attrs import field, frozen
 
 from errors import InvalidMessage
-from events import BounceClass, TrackingEvent
 from message import Address
+from providers.events import BounceClass, TrackingEvent
+from setting_types import Setting, comma_list, number
 
 LONGEST_REASON = 500  # characters
 FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)  # no event is older
@@ -46,8 +47,8 @@ class Item:
 
 
 @frozen(kw_only=True)
-class Delivery:
-    """One signed delivery, as the vendor would post it."""
+class SignedEvent:
+    """One signed event, as the vendor would post it."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -57,11 +58,20 @@ class Webhook(ABC):
     """One vendor's webhook. Knows no database and no Flask.
 
     `setting` names the variable that holds its secrets, `age_setting` the one that holds how many
-    seconds old a delivery may be, where the scheme itself does not say so.
+    seconds old a delivery may be, where the scheme itself does not say so. `simulator_key` is
+    what the simulator signs with: who reads it there can forge a bounce.
     """
 
     setting: ClassVar[str]
     age_setting: ClassVar[str | None] = None
+    simulator_key: ClassVar[str] = ""
+
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings named above."""
+        secrets = Setting(self.setting, comma_list, simulator_key=self.simulator_key)
+        if self.age_setting is None:
+            return (secrets,)
+        return (secrets, Setting(self.age_setting, number(60, 7 * 86400)))
 
     @abstractmethod
     def is_genuine(
@@ -84,11 +94,11 @@ class Webhook(ABC):
     def read(self, item: Item) -> TrackingEvent | None:
         """What the event means; None if it means nothing to us. Raises `UnusableEvent`."""
 
-    def flaw(self, secret: str) -> str | None:
+    def secret_error(self, secret: str) -> str | None:
         """Why `secret` cannot be one of this vendor's; None if it can."""
         return None
 
-    def ping(self, event_id: str, timestamp: str, secret: str) -> Delivery | None:
+    def test_event(self, event_id: str, timestamp: str, secret: str) -> SignedEvent | None:
         """An event of a type that means nothing, signed; None if only the vendor can sign.
 
         `timestamp` is in unix seconds.
@@ -111,14 +121,14 @@ def id_or_hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
-def member(holder: Any, *path: str) -> Any:
-    """`holder["a"]["b"]`; None where anything on the way is missing or no object."""
-    for name in path:
-        holder = holder.get(name) if isinstance(holder, Mapping) else None
-    return holder
+def nested(value: Any, *keys: str) -> Any:
+    """`value["a"]["b"]`; None where anything on the way is missing or no object."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
-def words(*values: Any) -> str:
+def first_text(*values: Any) -> str:
     """The first of `values` that is text, on one line and of a length for a column; else ""."""
     found = next((value for value in values if isinstance(value, str) and value.strip()), "")
     return _NOT_TEXT.sub(" ", found).strip()[:LONGEST_REASON]
@@ -145,18 +155,18 @@ def recipient(value: Any) -> str | None:
         return None
 
 
-def moment(value: Any) -> datetime:
+def parse_time(value: Any) -> datetime:
     """A time in ISO 8601 or unix seconds; now if it is missing, no time, or none of an event.
 
     The order of events is not told by their times, so a wrong one costs a line of a timeline.
     """
     now = datetime.now(UTC)
-    told = _time(value)
+    parsed = _parse(value)
     # Not every reader of a database can read the years 1 and 9999.
-    return told if told and FIRST_EVENT <= told <= now + timedelta(days=1) else now
+    return parsed if parsed and FIRST_EVENT <= parsed <= now + timedelta(days=1) else now
 
 
-def _time(value: Any) -> datetime | None:
+def _parse(value: Any) -> datetime | None:
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
@@ -168,14 +178,14 @@ def _time(value: Any) -> datetime | None:
         return None
 
 
-def bounce_class(told: str, label: BounceClass) -> BounceClass:
-    """What kind of bounce it is: by the enhanced status code in `told`, else by the vendor's label.
+def bounce_class(text: str, label: BounceClass) -> BounceClass:
+    """What kind of bounce it is: by the enhanced status code in `text`, else by the vendor's label.
 
     4.x.x passes. 5.1.x says that the address does not exist, except for 5.1.7 and 5.1.8, which
     are about the sender; 5.2.1 that the mailbox is disabled. Other 5.x.x (full, too large, policy)
     say nothing about the address, so there the label decides. (RFC 3463, IANA's list of codes)
     """
-    code = _STATUS_CODE.search(told)
+    code = _STATUS_CODE.search(text)
     if code is None:
         return label
     subject, detail = int(code[2]), int(code[3])

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from simulator.checks import as_list, text
-from simulator.exchange import Answer, Request, Route
+from simulator.exchange import Reply, Request, Route
 from simulator.ledger import Ledger
 
 _IN_PATH = re.compile(r".*/(?:contacts|subscribers)/([^@]+@[^/]+).*")
@@ -88,7 +88,7 @@ class Book:
         }
 
 
-ContactRoute = Callable[..., Answer]
+ContactRoute = Callable[..., Reply]
 """A function of a request, a book, and the groups of the path's pattern; raises `Refused`."""
 
 
@@ -123,7 +123,7 @@ class Books:
         }
 
     def _bound(self, provider: str, route: ContactRoute, parts: tuple[str, ...]) -> Route:
-        def answer(request: Request, _: Ledger) -> Answer:
+        def answer(request: Request, _: Ledger) -> Reply:
             book = self.of(provider)
             with book.lock:
                 return route(request, book, *parts)

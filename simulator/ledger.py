@@ -50,7 +50,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Acceptance:
     """The ids of a submission, in order; of the first one if `replayed`."""
 
     ids: tuple[str, ...]
@@ -102,7 +102,7 @@ class Ledger:
         self._forget()
         self._load(path)
 
-    def accept(self, submission: Submission) -> Receipt:
+    def accept(self, submission: Submission) -> Acceptance:
         """Write the emails down and return once they are on disk, or replay an earlier receipt.
 
         Raises `KeyReused`, and `OSError` when nothing could be written.
@@ -113,7 +113,7 @@ class Ledger:
         self._sync(keyed.end)
         if self._on_accept and not earlier:
             self._on_accept(submission)
-        return Receipt(keyed.ids, replayed=earlier is not None)
+        return Acceptance(keyed.ids, replayed=earlier is not None)
 
     @contextmanager
     def hold(self, provider: str, key: str | None) -> Iterator[bool]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from simulator.exchange import Answer
+from simulator.exchange import Reply
 from simulator.history import Attempt
 
 Record = Mapping[str, Any]
@@ -63,7 +63,7 @@ class View:
     attempts: Mapping[tuple[str, str], Sequence[Attempt]] = field(default_factory=dict)
 
 
-def show(view: View) -> Answer:
+def show(view: View) -> Reply:
     """The page."""
     emails = "".join(_email(record, _attempts(record, view)) for record in view.records)
     body = f"""<!doctype html>
@@ -86,7 +86,7 @@ def show(view: View) -> Answer:
         "Content-Security-Policy": _POLICY,
         "Cache-Control": "no-store",
     }
-    return Answer(status=200, headers=headers, body=body.encode(errors="replace"))
+    return Reply(status=200, headers=headers, body=body.encode(errors="replace"))
 
 
 def _filters(view: View) -> str:

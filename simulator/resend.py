@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from simulator.account import resend_domains
 from simulator.checks import as_list, base64_size, is_text_map, is_verified, mailbox, one_line, text
-from simulator.exchange import Answer, Dialect, Refused, Request, json_answer
-from simulator.ledger import Email, KeyReused, Ledger, Receipt, Submission
+from simulator.exchange import Dialect, Refused, Reply, Request, json_reply
+from simulator.ledger import Acceptance, Email, KeyReused, Ledger, Submission
 
 KEY_LIFETIME = 24 * 3600
 MAX_KEY = 256
@@ -51,17 +51,17 @@ _REFUSALS: dict[str, Problem] = {
 }
 
 
-def send(request: Request, ledger: Ledger) -> Answer:
+def send(request: Request, ledger: Ledger) -> Reply:
     """`POST /emails`: 200 `{"id"}`."""
     payload = request.json
     problem = next(_problems(payload), None)
     if problem:
         raise Refused(_error(*problem))
     receipt = _accept(request, ledger, [_email(payload, batch=False)])
-    return json_answer(200, {"id": receipt.ids[0]}, _ROOM)
+    return json_reply(200, {"id": receipt.ids[0]}, _ROOM)
 
 
-def send_batch(request: Request, ledger: Ledger) -> Answer:
+def send_batch(request: Request, ledger: Ledger) -> Reply:
     """`POST /emails/batch`: 200 `{"data": [{"id"}], "errors": [{"index", "message"}]}`.
 
     Strict refuses all for one bad email; permissive leaves the bad ones out of `data`.
@@ -84,10 +84,10 @@ def send_batch(request: Request, ledger: Ledger) -> Answer:
     answer: dict[str, Any] = {"data": [{"id": item} for item in ids]}
     if permissive:
         answer["errors"] = [{"index": index, "message": words} for index, (_, _, words) in bad]
-    return json_answer(200, answer, _ROOM)
+    return json_reply(200, answer, _ROOM)
 
 
-def refusal(kind: str) -> Answer:
+def refusal(kind: str) -> Reply:
     """Resend's answer for a status, `quota` or `concurrent`."""
     return _error(*_REFUSALS[kind])
 
@@ -96,7 +96,7 @@ def authenticate(request: Request) -> None:
     if not request.headers.get("user-agent"):
         # Cloudflare, in front of the API, turns nameless clients away.
         headers = {"Content-Type": "text/plain"}
-        raise Refused(Answer(status=403, headers=headers, body=b"error code: 1010"))
+        raise Refused(Reply(status=403, headers=headers, body=b"error code: 1010"))
     if not request.bearer:
         raise Refused(_error(401, "missing_api_key", "The API key is missing."))
     if request.bearer == "bad-key":
@@ -109,7 +109,7 @@ def first_recipient(payload: Any) -> str:
     return (mailbox(to[0]) or "") if to else ""
 
 
-def _accept(request: Request, ledger: Ledger, emails: list[Email]) -> Receipt:
+def _accept(request: Request, ledger: Ledger, emails: list[Email]) -> Acceptance:
     key = request.idempotency_key
     if key is not None and not 1 <= len(key) <= MAX_KEY:
         words = f"An idempotency key has 1 to {MAX_KEY} characters."
@@ -200,9 +200,9 @@ def _invalid(name: str, shape: str) -> Problem:
     return 422, "validation_error", f"Invalid `{name}` field: it takes {shape}."
 
 
-def _error(status: int, name: str, message: str) -> Answer:
+def _error(status: int, name: str, message: str) -> Reply:
     headers = _NO_ROOM if status == 429 else _ROOM
-    return json_answer(status, {"statusCode": status, "name": name, "message": message}, headers)
+    return json_reply(status, {"statusCode": status, "name": name, "message": message}, headers)
 
 
 def _email(payload: dict[str, Any], *, batch: bool) -> Email:

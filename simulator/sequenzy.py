@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from simulator.account import sequenzy_account
 from simulator.checks import as_list, is_verified, mailbox, text, unique
-from simulator.exchange import Answer, Dialect, Refused, Request, json_answer
-from simulator.ledger import Email, KeyReused, Ledger, Receipt, Submission
+from simulator.exchange import Dialect, Refused, Reply, Request, json_reply
+from simulator.ledger import Acceptance, Email, KeyReused, Ledger, Submission
 from simulator.sequenzy_rules import Issue, first_type_error, issues, sort_headers
 
 KEY_LIFETIME = 14 * 24 * 3600
@@ -23,7 +23,7 @@ DEFAULT_SENDER = "Default sender <sender@workspace.example>"  # in place of an u
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 
-def send(request: Request, ledger: Ledger) -> Answer:
+def send(request: Request, ledger: Ledger) -> Reply:
     """`POST /transactional/send`: 200 with `emailSendId`, and whether it is a replay."""
     payload = request.json
     _validate(payload)
@@ -44,15 +44,15 @@ def send(request: Request, ledger: Ledger) -> Answer:
         "ignoredHeaders": ignored,
         "diagnostics": diagnostics,
     }
-    return json_answer(200, answer | {name: value for name, value in optional.items() if value})
+    return json_reply(200, answer | {name: value for name, value in optional.items() if value})
 
 
-def refusal(kind: str) -> Answer:
+def refusal(kind: str) -> Reply:
     """Sequenzy's answer for a status, `quota` or `mismatch`."""
     if kind == "422":
         return _unprocessable(Issue("to", "Refused on request"), {})
     status, body = _REFUSALS[kind]
-    return json_answer(status, {"success": False, **body}, _wait() if status == 429 else None)
+    return json_reply(status, {"success": False, **body}, _wait() if status == 429 else None)
 
 
 def authenticate(request: Request) -> None:
@@ -110,7 +110,7 @@ def _validate(payload: Any) -> None:
         raise Refused(refusal("404"))
 
 
-def _accept(request: Request, ledger: Ledger, email: Email) -> Receipt:
+def _accept(request: Request, ledger: Ledger, email: Email) -> Acceptance:
     try:
         return ledger.accept(
             Submission(
@@ -125,7 +125,7 @@ def _accept(request: Request, ledger: Ledger, email: Email) -> Receipt:
         raise Refused(refusal("mismatch")) from None
 
 
-def _bad_request(found: list[Issue]) -> Answer:
+def _bad_request(found: list[Issue]) -> Reply:
     body = {
         "success": False,
         "error": "; ".join(issue.message for issue in found[:3]),
@@ -133,10 +133,10 @@ def _bad_request(found: list[Issue]) -> Answer:
         "issues": [{"path": issue.path, "message": issue.message} for issue in found[:10]],
     }
     codes = [issue.code for issue in found if issue.code]
-    return json_answer(400, body | ({"code": codes[0]} if codes else {}))
+    return json_reply(400, body | ({"code": codes[0]} if codes else {}))
 
 
-def _unprocessable(issue: Issue, payload: Mapping[str, Any]) -> Answer:
+def _unprocessable(issue: Issue, payload: Mapping[str, Any]) -> Reply:
     pointer = "/" + issue.path
     body = {
         "type": "validation",
@@ -147,7 +147,7 @@ def _unprocessable(issue: Issue, payload: Mapping[str, Any]) -> Answer:
         "found": payload,
         "errors": [{"path": pointer, "message": issue.message, "summary": issue.message}],
     }
-    return json_answer(422, body)
+    return json_reply(422, body)
 
 
 def _email(payload: dict[str, Any], headers: dict[str, str]) -> tuple[Email, dict[str, Any] | None]:

@@ -24,8 +24,8 @@ from app import create_app
 from background import send_in_background
 from database import db, utc_now
 from emails.compose import all_emails
-from events import BounceClass, EventType, TrackingEvent
 from message import EmailMessage
+from providers import BounceClass, EventType, TrackingEvent
 from testing import TEST_SETTINGS
 from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import config
-from config import SIMULATOR_SECRETS, load, read_environment
+from config import SETTINGS, load, read_environment
 from errors import ConfigurationError
 from message import Address
 from simulator.webhook_secrets import RESEND_SECRET, Secrets
@@ -321,7 +321,7 @@ class TestOverrides:
 
 def test_production_refuses_the_secrets_of_the_simulator_which_development_takes():
     known = Secrets().variables()
-    assert known == SIMULATOR_SECRETS
+    assert known == {each.name: each.simulator_key for each in SETTINGS if each.simulator_key}
     assert load({"FLASK_DEBUG": "1", **known})["RESEND_WEBHOOK_SECRET"]
     with pytest.raises(ConfigurationError) as refused:
         load({**PRODUCTION, **known, "RESEND_WEBHOOK_SECRET": f"whsec_own,{RESEND_SECRET}"})

@@ -14,7 +14,7 @@ from flask import Flask
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 import emails.compose
-import providers.resend
+import providers.resend.sending
 from cli import email_commands
 from cli.scaffold import INDEX, create_email
 from config import SETTINGS
@@ -152,7 +152,7 @@ def test_the_words_of_the_readme_fit_the_email_that_its_command_writes(
 
 
 def test_the_provider_that_the_readme_adds_maps_a_message():
-    names: dict[str, Any] = dict(vars(providers.resend))
+    names: dict[str, Any] = dict(vars(providers.resend.sending))
     exec(code_block("python", "(HttpProvider)"), names)  # noqa: S102  the same
     provider = names["Acme"]("key", "https://api.acme.example.com")
     message = EmailMessage(to="ann@example.com", subject="Hi", html="<p>Hi</p>")

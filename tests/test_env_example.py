@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from config import SETTINGS, Setting, load
+from config import SETTINGS, load
+from setting_types import Setting
 
 TEXT = (Path(__file__).parents[1] / ".env.example").read_text("utf-8")
 LINE = re.compile(r"^(# )?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)

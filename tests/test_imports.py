@@ -14,23 +14,22 @@ from pathlib import Path
 
 import pytest
 
+from providers import __all__ as OFFERED
+
 ROOT = Path(__file__).parents[1]
 
 LADDER = (
     "errors",
+    "setting_types",
+    "retry",
+    "log_setup",
     "plain_text",
     "header",
     "address",
     "attachment",
     "message",
     "mime",
-    "subscriber_changes",
-    "events",
-    "signatures",
-    "retry",
-    "log_setup",
     "providers",
-    "setting_types",
     "config",
     "database",
     "unsubscribe_links",
@@ -140,6 +139,17 @@ def test_no_package_has_a_circle(package: str):
         sources[".".join(parts).removesuffix(".__init__")] = path.read_text("utf-8")
     assert len(sources) > 3
     assert circle_in(package, sources) == []
+
+
+def test_nothing_reaches_past_what_the_room_of_the_providers_offers():
+    outside = [path for module in LADDER if module != "providers" for path in files_of(module)]
+    reached = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in [*outside, *files_of("demo"), *files_of("drill")]
+        for name in imports(path.read_text("utf-8"))
+        if name.startswith("providers.") and name.removeprefix("providers.") not in OFFERED
+    }
+    assert reached == set(), "import it from `providers`, or add it to `__all__` there"
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 import outbox
 from database import db, insert_new, utc_now, why_unavailable
 from errors import InvalidMessage
-from events import TrackingEvent
 from log_setup import mask
 from message import new_id
-from providers.webhook import Item, UnusableEvent
+from providers import Item, TrackingEvent, UnusableEvent
 from webhooks import tracking
 from webhooks.tables import EventOutcome, ReceivedEvent
 from webhooks.waiting import to_json

@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 
 import outbox
 from database import utc_now
-from events import BounceClass, EventType, TrackingEvent
 from log_setup import mask
 from outbox import EmailEvent, OutboxEmail
 from outbox.reported import Reported, ReportedEmails
 from outbox.suppression import Reason, Scope, suppress
+from providers import BounceClass, EventType, TrackingEvent
 
 RANK = (
     EventType.QUEUED,

@@ -10,8 +10,8 @@ from sqlalchemy import Select, and_, select, union
 
 import outbox
 from database import transaction, utc_now, why_unavailable
-from events import BounceClass, EventType, TrackingEvent
 from outbox import OutboxEmail
+from providers import BounceClass, EventType, TrackingEvent
 from webhooks import tracking
 from webhooks.tables import EventOutcome, ReceivedEvent
 

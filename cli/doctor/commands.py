@@ -12,7 +12,7 @@ from flask import current_app
 from cli.group import email_commands
 from errors import InvalidMessage
 from message import Address
-from providers import HTTP_PROVIDERS
+from providers import PROVIDERS
 
 if TYPE_CHECKING:
     from cli.doctor.checks import Check
@@ -66,7 +66,7 @@ def doctor_command(as_json: bool, **options: Any) -> None:
 @click.option(
     "--provider",
     "providers",
-    type=click.Choice(sorted(HTTP_PROVIDERS)),
+    type=click.Choice([name for name, each in PROVIDERS.items() if each.delivers]),
     multiple=True,
     help="Whose records to look for; those of EMAIL_PROVIDER by default. May be repeated.",
 )
@@ -81,7 +81,7 @@ def check_domain_command(
         ascii_domain = Address.parse(f"postmaster@{domain}").email.rpartition("@")[2]
     except InvalidMessage:
         raise click.BadParameter(f"{domain!r} is no domain of email addresses") from None
-    chain = [name for name in current_app.config["EMAIL_PROVIDER"] if name in HTTP_PROVIDERS]
+    chain = [name for name in current_app.config["EMAIL_PROVIDER"] if PROVIDERS[name].delivers]
     _report(check_domain(ascii_domain, providers or chain, _questions(**options)), as_json)
 
 

@@ -15,11 +15,11 @@ WEAKEST = 1024  # bits of RSA; receivers take no signature of a shorter key
 
 @frozen
 class Key:
-    """What stands at a selector. `flaw` says why it cannot be used; None if it can."""
+    """What stands at a selector. `error` says why it cannot be used; None if it can."""
 
     name: str
     published: bool
-    flaw: str | None = None
+    error: str | None = None
 
 
 def find_key(resolver: Resolver, domain: str, selector: str) -> Key:
@@ -28,7 +28,7 @@ def find_key(resolver: Resolver, domain: str, selector: str) -> Key:
     answer = resolver.ask(name, "TXT")
     keys = [text for text in answer.values if "p" in _tags(text)]
     if len(keys) == 1:
-        return Key(name, True, _flaw(_tags(keys[0])))
+        return Key(name, True, _error(_tags(keys[0])))
     if keys:
         return Key(name, True, f"there are {len(keys)} keys, and receivers may take either")
     if answer.values:
@@ -43,7 +43,7 @@ def _tags(text: str) -> dict[str, str]:
     return {name.strip(): "".join(value.split()) for name, _, value in parts}
 
 
-def _flaw(tags: dict[str, str]) -> str | None:
+def _error(tags: dict[str, str]) -> str | None:
     if tags.get("v", "DKIM1") != "DKIM1":
         return f"it begins with v={tags['v']} and not with v=DKIM1"
     if not tags["p"]:
@@ -54,13 +54,13 @@ def _flaw(tags: dict[str, str]) -> str | None:
     except binascii.Error:
         return "its p= is no base64; quotes or a lost part of a long record do that"
     if kind == "rsa":
-        return _rsa_flaw(raw)
+        return _rsa_error(raw)
     if kind == "ed25519":
         return None if len(raw) == 32 else f"its p= has {len(raw)} bytes; an Ed25519 key has 32"
     return f"its k={kind} is no kind of key that receivers know"
 
 
-def _rsa_flaw(der: bytes) -> str | None:
+def _rsa_error(der: bytes) -> str | None:
     try:
         key = load_der_public_key(der)
     except (ValueError, UnsupportedAlgorithm):

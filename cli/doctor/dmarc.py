@@ -12,11 +12,11 @@ POLICIES = ("none", "quarantine", "reject")
 
 @frozen
 class Policy:
-    """What holds for a domain. `flaw` says why receivers cannot use it; None if they can."""
+    """What holds for a domain. `error` says why receivers cannot use it; None if they can."""
 
     name: str
     policy: str = ""
-    flaw: str | None = None
+    error: str | None = None
 
 
 def find_policy(resolver: Resolver, domain: str) -> Policy | None:
@@ -64,15 +64,15 @@ def _policy_at(resolver: Resolver, domain: str, *, subdomain: bool) -> Policy | 
     if not records:
         return None
     if len(records) > 1:
-        return Policy(name, flaw=f"{name} has {len(records)} DMARC records; receivers use none")
+        return Policy(name, error=f"{name} has {len(records)} DMARC records; receivers use none")
     tags = _tags(records[0])
     if not records[0].startswith("v=DMARC1") or tags["v"] != "DMARC1":
-        return Policy(name, flaw=f"{name} does not begin with v=DMARC1; (the case counts)")
+        return Policy(name, error=f"{name} does not begin with v=DMARC1; (the case counts)")
     policy = tags.get("sp", tags.get("p", "")) if subdomain else tags.get("p", "")
     if not policy and tags.get("rua"):
         return Policy(name, "none")  # so says RFC 9989 of a record that only asks for reports
     if policy.lower() not in POLICIES:
-        return Policy(name, flaw=f"{name} has no valid p= ({', '.join(POLICIES)})")
+        return Policy(name, error=f"{name} has no valid p= ({', '.join(POLICIES)})")
     return Policy(name, policy.lower())
 
 

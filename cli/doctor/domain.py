@@ -10,9 +10,8 @@ from cli.doctor.dkim import find_key
 from cli.doctor.dmarc import find_policy
 from cli.doctor.leftovers import sends
 from cli.doctor.resolver import DnsError, Resolver
-from cli.doctor.spf import find_flaw, spf_records
-from providers import HTTP_PROVIDERS
-from providers.base import SenderRecords
+from cli.doctor.spf import find_error, spf_records
+from providers import PROVIDERS, SenderRecords
 
 # Nobody sends from these: RFC 2606, and the sample in FROM_EMAIL.
 SAMPLES = ("example.com", "example.net", "example.org", "example", "invalid", "yourdomain.com")
@@ -88,7 +87,7 @@ def _records_of(providers: Sequence[str], questions: DnsQuestions) -> dict[str, 
     """What to look for, by provider; under "" if nobody said which it is."""
     known = {
         name: records
-        for name, provider in HTTP_PROVIDERS.items()
+        for name, provider in PROVIDERS.items()
         if (records := provider.sender_records) and (name in providers or not providers)
     }
     if not providers:
@@ -107,10 +106,12 @@ def _records_of(providers: Sequence[str], questions: DnsQuestions) -> dict[str, 
 def _check_spf(line: str, resolver: Resolver, domain: str) -> Check:
     records = spf_records(resolver, domain)
     if not records:
-        words = f"none at {domain}, and none is needed: receivers look at the return path's"
-        return ok(line, words)
-    flaw = find_flaw(resolver, domain, records)
-    return problem(line, flaw.problem, flaw.remedy) if flaw else ok(line, f"{domain}: {records[0]}")
+        text = f"none at {domain}, and none is needed: receivers look at the return path's"
+        return ok(line, text)
+    error = find_error(resolver, domain, records)
+    if error:
+        return problem(line, error.problem, error.remedy)
+    return ok(line, f"{domain}: {records[0]}")
 
 
 def _check_return_path(
@@ -125,27 +126,27 @@ def _check_return_path(
     records = spf_records(resolver, name)
     if records:
         return _check_spf(line, resolver, name)
-    words = f"{name}, the return path of {provider}, has no SPF record"
+    text = f"{name}, the return path of {provider}, has no SPF record"
     remedy = (
         f"publish what {provider} shows for it, or name your own return path (--return-path); "
         "`flask email check-domain` looks again"
     )
-    return problem(line, words, remedy) if wanted.always else hint(line, words, remedy)
+    return problem(line, text, remedy) if wanted.always else hint(line, text, remedy)
 
 
 def _check_dkim(line: str, wanted: SenderRecords, resolver: Resolver, domain: str) -> Check:
     keys = [find_key(resolver, domain, selector) for selector in wanted.selectors]
     for key in keys:
-        if key.flaw:
+        if key.error:
             return problem(
-                line, f"{key.name}: {key.flaw}", "publish the record anew as the provider shows it"
+                line, f"{key.name}: {key.error}", "publish the record anew as the provider shows it"
             )
     published = [key.name for key in keys if key.published]
     if published:
         return ok(line, ", ".join(published))
-    words = f"no DKIM key at {', '.join(key.name for key in keys)}"
+    text = f"no DKIM key at {', '.join(key.name for key in keys)}"
     remedy = "publish the records that the provider shows, or name their selector (--selector)"
-    return problem(line, words, remedy) if wanted.always else hint(line, words, remedy)
+    return problem(line, text, remedy) if wanted.always else hint(line, text, remedy)
 
 
 def _check_dmarc(resolver: Resolver, domain: str) -> Check:
@@ -156,8 +157,8 @@ def _check_dmarc(resolver: Resolver, domain: str) -> Check:
             f"neither {domain} nor a domain above it has a DMARC policy; large receivers want one",
             f'publish a TXT record at _dmarc.{domain}, to begin with "v=DMARC1; p=none"',
         )
-    if found.flaw:
-        return problem("dmarc", found.flaw, 'let it be one record such as "v=DMARC1; p=none"')
+    if found.error:
+        return problem("dmarc", found.error, 'let it be one record such as "v=DMARC1; p=none"')
     if found.policy == "none":
         return hint(
             "dmarc",

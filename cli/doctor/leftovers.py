@@ -5,7 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cli.doctor.checks import Check, hint, ok, problem
-from config import LOOPBACK, SETTINGS
+from config import SETTINGS
+from providers import PROVIDERS
+from setting_types import LOOPBACK
 
 SHORTEST_KEY = 32  # characters
 
@@ -23,7 +25,7 @@ def check_leftovers(settings: Mapping[str, Any]) -> list[Check]:
 
 def sends(settings: Mapping[str, Any]) -> bool:
     """Whether emails leave the machine."""
-    return bool(settings["EMAIL_PROVIDER"] != ("inbox",))
+    return any(PROVIDERS[name].delivers for name in settings["EMAIL_PROVIDER"])
 
 
 def _check_app_url(settings: Mapping[str, Any]) -> Check:

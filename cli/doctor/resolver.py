@@ -15,7 +15,7 @@ class DnsError(Exception):
 
 
 @frozen
-class Answer:
+class DnsAnswer:
     """`values` as text; `exists` is false for NXDOMAIN; `alias` is where a CNAME leads, if any."""
 
     values: tuple[str, ...]
@@ -41,16 +41,16 @@ class Resolver:
         """The TXT records at `name`, each with its parts joined."""
         return self.ask(name, "TXT").values
 
-    def _ask(self, name: str, kind: str) -> Answer:
+    def _ask(self, name: str, kind: str) -> DnsAnswer:
         """Raises `DnsError` if there is no answer."""
         try:
             asked = dns.name.from_text(name)
         except dns.exception.DNSException:  # such a name cannot exist
-            return Answer((), False, None)
+            return DnsAnswer((), False, None)
         try:
             found = self._dns.resolve(asked, kind, raise_on_no_answer=False, search=False)
         except dns.resolver.NXDOMAIN as error:
-            return Answer((), False, _other(error.canonical_name, asked))
+            return DnsAnswer((), False, _other(error.canonical_name, asked))
         except dns.resolver.LifetimeTimeout as error:
             raise DnsError(f"no name server answered within {PATIENCE:g} s ({name})") from error
         except dns.resolver.NoNameservers as error:
@@ -58,7 +58,7 @@ class Resolver:
         except (dns.exception.DNSException, OSError) as error:
             raise DnsError(f"{name} could not be asked for: {error}") from error
         alias = _other(found.canonical_name, asked)
-        return Answer(tuple(_text(each) for each in found), True, alias)
+        return DnsAnswer(tuple(_text(each) for each in found), True, alias)
 
 
 def _reasons(error: dns.resolver.NoNameservers) -> str:

@@ -18,7 +18,7 @@ _NEEDS_VALUE = ("include", "exists", "ip4", "ip6")
 
 
 @frozen
-class Flaw(Exception):
+class SpfError(Exception):
     """Why receivers cannot use a record, or why it protects nothing."""
 
     problem: str
@@ -38,22 +38,22 @@ def spf_records(resolver: Resolver, domain: str) -> list[str]:
     return [text for text in resolver.texts(domain) if _RECORD.match(text)]
 
 
-def find_flaw(resolver: Resolver, domain: str, records: list[str]) -> Flaw | None:
+def find_error(resolver: Resolver, domain: str, records: list[str]) -> SpfError | None:
     """What is wrong with the SPF `records` of `domain`, of which there is at least one.
 
     Raises `DnsError` if a record that they include cannot be looked up.
     """
     if len(records) > 1:
-        return Flaw(
+        return SpfError(
             f"{domain} has {len(records)} SPF records; receivers use none of them (permerror)",
             "merge them into one TXT record that begins with v=spf1 and holds the terms of both",
         )
     try:
         open_to_all = _Evaluation(resolver).follow(domain, records[0])
-    except Flaw as flaw:
-        return flaw
+    except SpfError as error:
+        return error
     if open_to_all:
-        return Flaw(
+        return SpfError(
             f"the SPF record of {domain} lets everybody send in its name: {records[0]}",
             "end it with ~all or -all in place of +all, and let no term cover every address",
         )
@@ -69,7 +69,7 @@ class _Evaluation:
         self._void = 0
 
     def follow(self, domain: str, record: str) -> bool:
-        """Whether the record lets everybody pass. Raises `Flaw` for a permanent error."""
+        """Whether the record lets everybody pass. Raises `SpfError` for a permanent error."""
         open_to_all, redirect = False, ""
         for term in record.split()[1:]:
             modifier = _MODIFIER.fullmatch(term)
@@ -153,8 +153,8 @@ def _is_network(text: str, version: int) -> bool:
         return False
 
 
-def _permanent(domain: str, reason: str) -> Flaw:
-    return Flaw(
+def _permanent(domain: str, reason: str) -> SpfError:
+    return SpfError(
         f"the SPF record of {domain} is a permanent error for receivers: {reason}",
         f"correct the TXT record of {domain}; leave out what no longer sends for you",
     )

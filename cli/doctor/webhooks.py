@@ -11,10 +11,7 @@ from attrs import frozen
 from urllib3.exceptions import HTTPError
 
 from cli.doctor.checks import Check, hint, ok, problem
-from providers import HTTP_PROVIDERS
-from providers.base import Answer
-from providers.webhook import Delivery
-from signatures import stripe_digest
+from providers import PROVIDERS, Answer, SignedEvent, stripe_digest
 
 PATIENCE = 5.0  # seconds for one call
 MAX_ANSWER = 64 * 1024  # bytes
@@ -27,20 +24,21 @@ class Source:
     name: str
     setting: str
     secrets: tuple[str, ...]
-    flaw: Callable[[str], str | None]
-    ping: Callable[[str, str, str], Delivery | None]
+    secret_error: Callable[[str], str | None]
+    test_event: Callable[[str, str, str], SignedEvent | None]
 
 
 def sources(settings: Mapping[str, Any]) -> list[Source]:
     """The providers in use that have a webhook, and Stripe."""
     found = []
     for name in settings["EMAIL_PROVIDER"]:
-        webhook = HTTP_PROVIDERS[name].webhook if name in HTTP_PROVIDERS else None
+        webhook = PROVIDERS[name].webhook
         if webhook:
-            secrets = settings[webhook.setting]
-            found.append(Source(name, webhook.setting, secrets, webhook.flaw, webhook.ping))
+            secrets, check = settings[webhook.setting], webhook.secret_error
+            found.append(Source(name, webhook.setting, secrets, check, webhook.test_event))
     setting = "STRIPE_WEBHOOK_SECRET"
-    return [*found, Source("stripe", setting, settings[setting], _stripe_flaw, _stripe_ping)]
+    stripe = Source("stripe", setting, settings[setting], _stripe_secret_error, _stripe_event)
+    return [*found, stripe]
 
 
 def check_secret(source: Source) -> Check:
@@ -48,8 +46,8 @@ def check_secret(source: Source) -> Check:
     line, setting = f"{source.name}-secret", source.setting
     if not source.secrets:
         if source.name == "stripe":
-            words = f"{setting} is not set: Stripe's webhook answers 503"
-            return hint(line, words, f"set {setting} if you take payments with Stripe")
+            text = f"{setting} is not set: Stripe's webhook answers 503"
+            return hint(line, text, f"set {setting} if you take payments with Stripe")
         return problem(
             line,
             f"{setting} is not set: bounces and complaints cannot come back",
@@ -57,12 +55,12 @@ def check_secret(source: Source) -> Check:
             f"{setting} to what it shows",
         )
     for number, secret in enumerate(source.secrets, start=1):
-        flaw = source.flaw(secret)
-        if flaw:
+        error = source.secret_error(secret)
+        if error:
             which = f" (number {number} of {len(source.secrets)})" if number > 1 else ""
             return problem(
                 line,
-                f"{setting}{which} cannot be {source.name}'s: {flaw}",
+                f"{setting}{which} cannot be {source.name}'s: {error}",
                 f"copy {setting} anew from the webhook's page at {source.name}",
             )
     return ok(line)
@@ -94,13 +92,13 @@ def check_delivery(source: Source, app_url: str) -> Check:
     """What the running app says to an event that means nothing, signed by us."""
     line = f"{source.name}-webhook"
     url = f"{app_url}/api/webhooks/{source.name}"
-    delivery = source.ping(f"ping-{uuid4()}", str(int(time.time())), source.secrets[0])
+    signed = source.test_event(f"ping-{uuid4()}", str(int(time.time())), source.secrets[0])
     # Where only the vendor can sign, a guarded webhook is one that refuses.
-    sent = delivery or Delivery(body=b'[{"event": "ping"}]', headers={})
-    answer = _call("POST", url, sent)
+    event = signed or SignedEvent(body=b'[{"event": "ping"}]', headers={})
+    answer = _call("POST", url, event)
     if isinstance(answer, str):
         return problem(line, f"{url} {answer}", "look at the log of the app there")
-    if answer.status == (200 if delivery else 400):
+    if answer.status == (200 if signed else 400):
         return ok(line, url)
     return _explain(line, source, url, answer)
 
@@ -130,10 +128,10 @@ def _error(answer: Answer) -> str:
     return str(answer.get("error") or "")[:200]
 
 
-def _call(method: str, url: str, delivery: Delivery | None = None) -> Answer | str:
-    """The answer, or in words why there is none."""
-    headers = {"Content-Type": "application/json", **(delivery.headers if delivery else {})}
-    body = delivery.body if delivery else None
+def _call(method: str, url: str, event: SignedEvent | None = None) -> Answer | str:
+    """The answer, or why there is none."""
+    headers = {"Content-Type": "application/json", **(event.headers if event else {})}
+    body = event.body if event else None
     try:
         with requests.request(
             method,
@@ -162,12 +160,12 @@ def _read(response: requests.Response) -> Answer:
     return Answer(status=response.status_code, headers=response.headers, text=text, json=value)
 
 
-def _stripe_flaw(secret: str) -> str | None:
+def _stripe_secret_error(secret: str) -> str | None:
     return None if secret.startswith("whsec_") else "it does not begin with whsec_"
 
 
-def _stripe_ping(event_id: str, timestamp: str, secret: str) -> Delivery:
+def _stripe_event(event_id: str, timestamp: str, secret: str) -> SignedEvent:
     event = {"id": event_id, "object": "event", "type": "ping", "data": {"object": {}}}
     body = json.dumps(event).encode()
     signature = f"t={timestamp},v1={stripe_digest(body, timestamp, secret).hex()}"
-    return Delivery(body=body, headers={"Stripe-Signature": signature})
+    return SignedEvent(body=body, headers={"Stripe-Signature": signature})

@@ -10,10 +10,9 @@ from flask import Flask
 from sqlalchemy import select, update
 
 import webhooks
-from events import TrackingEvent
 from extensions import db
 from outbox import EmailEvent, OutboxEmail
-from providers import HTTP_PROVIDERS
+from providers import PROVIDERS, TrackingEvent
 from tests.blueprints.conftest import stored
 from tests.blueprints.provider_posts import (
     Sent,
@@ -30,7 +29,7 @@ from tests.conftest import MakeApp
 from tests.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event
 from webhooks import ReceivedEvent, tracking
 
-PROVIDERS = tuple(HEADERS)
+NAMES = tuple(HEADERS)
 FIVE = ("processed", "deferred", "delivered", "bounce", "spamreport")
 
 
@@ -62,7 +61,7 @@ def test_all_120_orders_of_five_events_end_in_the_same_state(any_app: Flask):
     }
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", NAMES)
 def test_what_is_delivered_46_times_in_random_order_counts_once(any_app: Flask, provider: str):
     in_lists = provider == "sendgrid"
     client, emails = any_app.test_client(), accepted_emails(any_app, provider, 3 if in_lists else 1)
@@ -135,7 +134,7 @@ def test_our_own_mistake_with_one_item_costs_that_one_until_it_is_mended(
     app = make_app(DATABASE_URL=database_url, PROPAGATE_EXCEPTIONS=False, **SETTINGS)
     client, emails = app.test_client(), accepted_emails(app, "sendgrid", 25)
     batch = events_of(emails, "processed", "deferred", "delivered", "open")
-    webhook, apply = HTTP_PROVIDERS["sendgrid"].webhook, tracking.apply
+    webhook, apply = PROVIDERS["sendgrid"].webhook, tracking.apply
     assert webhook is not None
     read, poison = webhook.read, batch[50]["sg_event_id"]
 
@@ -170,7 +169,7 @@ def become(app: Flask, email: Sent, sent: Sent) -> None:
         db.session.commit()
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", NAMES)
 def test_an_event_that_outruns_our_commit_waits_and_is_joined(any_app: Flask, provider: str):
     client, early = any_app.test_client(), never_sent(provider)
     bounce = early.event("email.bounced", reason="5.1.1", bounce={"message": "5.1.1"})
@@ -215,7 +214,7 @@ def test_a_kept_event_that_breaks_our_code_keeps_nobody_else_waiting(
     assert told(client, early[1]) == [("delivered", "")]
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", NAMES)
 def test_an_event_of_an_email_we_never_sent_is_kept_and_changes_nothing(
     any_app: Flask, provider: str
 ):

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from events import EventType
+from providers import EventType
 from tests.blueprints.conftest import stored
 from tests.blueprints.provider_posts import (
     accepted_email,

@@ -12,8 +12,7 @@ import pytest
 import requests
 
 import config
-from demo.plan import Plan
-from providers import HTTP_PROVIDERS
+from demo.plan import DELIVERING, Plan
 from tests.processes import PATIENCE, Process, free_port, is_free, wait_until
 
 PARTS = ("valkey", "simulator", "web", "worker")
@@ -154,12 +153,12 @@ def test_a_port_in_use_is_named_with_what_to_do(tmp_path: Path):
     assert demo.output().strip() == said
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", DELIVERING)
 def test_the_settings_of_a_demo_reach_no_real_provider(provider: str, tmp_path: Path):
     plan = Plan(provider=provider, port=1, simulator_port=2, valkey_port=3, folder=tmp_path)
     settings = config.load(plan.settings())
     assert settings["EMAIL_PROVIDER"] == (provider,)
-    for name in HTTP_PROVIDERS:
+    for name in DELIVERING:
         assert settings[f"{name.upper()}_BASE_URL"].startswith("http://127.0.0.1:2")
     assert settings["SENDGRID_WEBHOOK_PUBLIC_KEY"]
 

@@ -14,7 +14,7 @@ from email_service import EmailService
 from message import EmailMessage
 from outbox.enqueue import enqueue
 from outbox.tables import Attempt, OutboxEmail
-from providers.base import Receipt
+from providers import Receipt
 
 
 def message(**fields: Any) -> EmailMessage:

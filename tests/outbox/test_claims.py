@@ -22,7 +22,7 @@ from outbox.enqueue import enqueue
 from outbox.states import MOVES, IllegalMove, check_move, move
 from outbox.sweep import sweep
 from outbox.tables import Attempt, State
-from providers.base import Receipt
+from providers import Receipt
 from tests.outbox.rows import answer, change, in_threads, message, open_attempt, queue, row, yes
 
 

@@ -14,7 +14,7 @@ from outbox.delivery import deliver_quarantined, lock
 from outbox.shared_lock import SharedLock
 from outbox.sweep import sweep
 from outbox.tables import State
-from providers.base import Receipt
+from providers import Receipt
 from tests.outbox.rows import answer, change, queue, row, yes
 
 

@@ -14,14 +14,13 @@ import subscribers
 import webhooks
 from database import db, transaction, utc_now
 from errors import OutcomeUnknown
-from events import BounceClass, EventType, TrackingEvent
 from message import from_json
 from models import User
 from outbox import retention, suppression
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State, Suppression
-from providers.webhook import Item
+from providers import BounceClass, EventType, Item, TrackingEvent
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, message, queue, row, yes

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from message import Attachment, EmailMessage
-from providers import HTTP_PROVIDERS
-from providers.base import Answer, WireRequest
+from providers import PROVIDERS
+from providers.base import Answer, Provider, Receipt, WireRequest
 from providers.http import HttpProvider
 from providers.subscribers import Call
 
@@ -19,7 +19,14 @@ PATHS = {"sequenzy": "/api/v1", "resend": "", "sendgrid": ""}  # below the simul
 
 def new_provider(name: str, url: str, **options: Any) -> HttpProvider:
     """The provider `name` with its API at `url`."""
-    return HTTP_PROVIDERS[name](KEY, url, **{"timeout": 10, **options})
+    provider = PROVIDERS[name]
+    assert issubclass(provider, HttpProvider)
+    return provider(**{"api_key": KEY, "base_url": url, "timeout": 10, **options})
+
+
+def send(provider: Provider, message: EmailMessage, key: str) -> Receipt:
+    """One call with `message`."""
+    return provider.post(provider.build(message, key))
 
 
 def through(provider: HttpProvider, around: Callable[[Call, WireRequest], Answer]) -> HttpProvider:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from attrs import frozen
 
-from subscriber_changes import (
+from providers.changes import (
     AddTag,
     RecordEvent,
     RemoveTag,

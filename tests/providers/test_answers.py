@@ -18,7 +18,7 @@ from errors import (
 )
 from providers.http import HttpProvider
 from tests.providers.listener import Listener, answer
-from tests.providers.samples import ID, KEY, PATHS, new_provider, plain
+from tests.providers.samples import ID, KEY, PATHS, new_provider, plain, send
 
 
 def told(
@@ -32,7 +32,7 @@ def told(
 
 def failure(provider: HttpProvider) -> EmailSendError:
     with pytest.raises(EmailSendError) as raised:
-        provider.send(plain(), ID)
+        send(provider, plain(), ID)
     return raised.value
 
 
@@ -76,9 +76,9 @@ def test_a_gateway_is_read_by_its_status(listener: Listener, name, status, expec
 @pytest.mark.parametrize("name", ["sequenzy", "resend"])
 def test_a_key_reused_for_another_email_is_loud(make_provider, simulator, name):
     provider = make_provider(name)
-    provider.send(plain(), ID)
+    send(provider, plain(), ID)
     with pytest.raises(InvalidMessage, match="idempotency_mismatch") as refused:
-        provider.send(plain(subject="Other"), ID)
+        send(provider, plain(subject="Other"), ID)
     assert (refused.value.status, refused.value.retryable) == (409, False)
     assert len(simulator.accepted()) == 1
 
@@ -128,11 +128,11 @@ def test_sendgrid_names_every_field_that_is_wrong(listener: Listener):
 )
 def test_each_vendor_keeps_its_id_elsewhere(listener: Listener, name, body, headers, expected):
     provider = told(listener, name, 200, body, *headers)
-    assert provider.send(plain(), ID).message_id == expected
+    assert send(provider, plain(), ID).message_id == expected
 
 
 def test_the_sandbox_of_sendgrid_answers_200_without_an_id(listener: Listener):
-    receipt = told(listener, "sendgrid", 200).send(plain(), ID)
+    receipt = send(told(listener, "sendgrid", 200), plain(), ID)
     assert (receipt.status, receipt.message_id) == (200, None)
 
 
@@ -147,12 +147,12 @@ def test_the_sandbox_of_sendgrid_answers_200_without_an_id(listener: Listener):
     ],
 )  # fmt: skip
 def test_a_yes_in_any_shape_is_accepted_without_an_id(listener: Listener, name, body):
-    assert told(listener, name, 200, body).send(plain(), ID).message_id is None
+    assert send(told(listener, name, 200, body), plain(), ID).message_id is None
 
 
 def test_headers_that_sequenzy_does_not_apply_are_noted(listener: Listener):
     body = {"success": True, "ignoredHeaders": [{"name": "X-Bad", "reason": "invalid_name"}]}
-    receipt = told(listener, "sequenzy", 200, body).send(plain(), ID)
+    receipt = send(told(listener, "sequenzy", 200, body), plain(), ID)
     assert receipt.notes == ("header not applied: X-Bad",)
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from providers import HTTP_PROVIDERS
+from providers import PROVIDERS
 from providers.base import Capabilities
 
 README = Path(__file__).parents[2] / "README.md"
@@ -31,7 +31,8 @@ def row(name: str, limits: Capabilities) -> str:
 
 
 def expected_table() -> str:
-    rows = [row(name, provider.capabilities) for name, provider in HTTP_PROVIDERS.items()]
+    delivering = {name: each for name, each in PROVIDERS.items() if each.delivers}
+    rows = [row(name, provider.capabilities) for name, provider in delivering.items()]
     return "\n".join([HEADING, "|" + "---|" * HEADING.count(" | ") + "---|", *rows])
 
 

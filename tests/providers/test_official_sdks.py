@@ -13,7 +13,7 @@ import sequenzy  # type: ignore[import-untyped] # it ships no types
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers import mail as sg
 
-from tests.providers.samples import ID, KEY, MakeProvider, full
+from tests.providers.samples import ID, KEY, MakeProvider, full, send
 from tests.simulator.process import Simulator
 
 HEADERS = {"X-Ref": "r-1", "List-Unsubscribe": "<https://acme.co/u>"}
@@ -112,15 +112,16 @@ def by_sendgrid(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "send"), [("sequenzy", by_sequenzy), ("resend", by_resend), ("sendgrid", by_sendgrid)]
+    ("name", "send_by_sdk"),
+    [("sequenzy", by_sequenzy), ("resend", by_resend), ("sendgrid", by_sendgrid)],
 )
 def test_our_json_is_that_of_the_official_sdk(
-    make_provider: MakeProvider, simulator: Simulator, name, send
+    make_provider: MakeProvider, simulator: Simulator, name, send_by_sdk
 ):
-    send(simulator.url)
+    send_by_sdk(simulator.url)
     [theirs] = simulator.accepted()
     simulator.clear()
-    make_provider(name).send(full(), ID)
+    send(make_provider(name), full(), ID)
     [ours] = simulator.accepted()
     assert ours["payload"] == theirs["payload"]
     assert ours["idempotency_key"] == theirs["idempotency_key"]

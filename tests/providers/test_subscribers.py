@@ -14,12 +14,8 @@ from errors import (
     RateLimited,
     UnsupportedFeature,
 )
-from providers import HTTP_PROVIDERS
 from providers.base import Answer, WireRequest
-from providers.http import HttpProvider
-from providers.inbox import Inbox
-from providers.subscribers import Call
-from subscriber_changes import (
+from providers.changes import (
     AddTag,
     RecordEvent,
     RemoveTag,
@@ -27,7 +23,10 @@ from subscriber_changes import (
     SubscriberChange,
     Unsubscribe,
 )
-from tests.providers.samples import PATHS, MakeProvider, through
+from providers.http import HttpProvider
+from providers.inbox import Inbox
+from providers.subscribers import Call
+from tests.providers.samples import PATHS, MakeProvider, new_provider, through
 from tests.simulator.process import Simulator
 
 ANN = "ann@example.com"
@@ -287,7 +286,7 @@ def test_trying_again_after_a_passing_failure_makes_the_change(change, kept, kin
 
 def test_a_refused_key_is_our_fault_and_not_the_subscribers(simulator):
     for name, path in PATHS.items():
-        refused = HTTP_PROVIDERS[name]("bad-key", simulator.url + path)
+        refused = new_provider(name, simulator.url + path, api_key="bad-key")
         with pytest.raises(AuthenticationFailed):
             refused.change_subscriber(full(), "key")
 

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from errors import OutcomeUnknown, ProviderUnavailable
 from providers import transport
 from tests.providers.listener import Listener
-from tests.providers.samples import ID, PATHS, new_provider, plain
+from tests.providers.samples import ID, PATHS, new_provider, plain, send
 
 
 def certificate(path: Path, address: str) -> Path:
@@ -71,7 +71,7 @@ def test_all_connections_share_one_set_of_authorities(tmp_path, monkeypatch, var
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", load)
     with serve(path) as server:
         for name in PATHS:
-            new_provider(name, server.url).send(plain(), ID)
+            send(new_provider(name, server.url), plain(), ID)
         assert (len(server.requests), server.connections, len(loads)) == (3, 3, count)
 
 
@@ -83,14 +83,14 @@ def test_a_certificate_that_proves_nothing_gets_no_email(tmp_path: Path, monkeyp
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with serve(path) as server:
         with pytest.raises(ProviderUnavailable, match="SSLError"):
-            new_provider("resend", server.url).send(plain(), ID)
+            send(new_provider("resend", server.url), plain(), ID)
         assert server.requests == []
 
 
 def test_a_handshake_that_never_ends_has_sent_nothing(listener: Listener):
     provider = new_provider("resend", listener.url.replace("http:", "https:"), timeout=0.3)
     with pytest.raises(ProviderUnavailable):
-        provider.send(plain(), ID)
+        send(provider, plain(), ID)
 
 
 @pytest.mark.usefixtures("own_authorities")
@@ -100,5 +100,5 @@ def test_the_deadline_cuts_a_dripping_answer_under_tls_too(tmp_path: Path, monke
     with serve(path) as server:
         server.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n", b" " * 60)
         with pytest.raises(OutcomeUnknown):
-            new_provider("resend", server.url, timeout=1).send(plain(), ID)
+            send(new_provider("resend", server.url, timeout=1), plain(), ID)
         assert not server.dripped

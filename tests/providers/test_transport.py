@@ -24,7 +24,7 @@ from errors import (
 )
 from providers.http import HttpProvider
 from tests.providers.listener import Listener, answer
-from tests.providers.samples import ID, KEY, new_provider, plain
+from tests.providers.samples import ID, KEY, new_provider, plain, send
 
 
 def resend(url: str, **options: Any) -> HttpProvider:
@@ -33,7 +33,7 @@ def resend(url: str, **options: Any) -> HttpProvider:
 
 def failure(provider: HttpProvider) -> EmailSendError:
     with pytest.raises(EmailSendError) as raised:
-        provider.send(plain(), ID)
+        send(provider, plain(), ID)
     return raised.value
 
 
@@ -47,12 +47,12 @@ def test_a_netrc_file_cannot_replace_the_key(listener: Listener, monkeypatch, tm
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login eve password x\ndefault login eve password x\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    resend(listener.url).send(plain(), ID)
+    send(resend(listener.url), plain(), ID)
     assert header(listener.requests[0], "Authorization") == [f"Bearer {KEY}"]
 
 
 def test_a_request_says_who_we_are_and_what_it_holds(listener: Listener):
-    resend(listener.url).send(plain(), ID)
+    send(resend(listener.url), plain(), ID)
     [request] = listener.requests
     assert request.startswith(b"POST /emails HTTP/1.1\r\n")
     assert header(request, "User-Agent")[0].startswith("flask-email-starter/")
@@ -64,7 +64,7 @@ def test_a_cookie_of_the_provider_is_not_sent_back(listener: Listener):
     listener.answers(answer(200, b"{}", "Set-Cookie: session=1; Path=/"))
     provider = resend(listener.url)
     for _ in range(2):
-        provider.send(plain(), ID)
+        send(provider, plain(), ID)
     assert header(listener.requests[1], "Cookie") == []
 
 
@@ -77,7 +77,7 @@ def test_a_redirect_is_not_followed(listener: Listener, status):
 
 
 def test_a_base_url_may_end_with_a_slash(listener: Listener):
-    resend(listener.url + "/").send(plain(), ID)
+    send(resend(listener.url + "/"), plain(), ID)
     assert listener.requests[0].startswith(b"POST /emails HTTP/1.1\r\n")
 
 
@@ -190,7 +190,7 @@ def test_of_a_huge_answer_only_the_beginning_is_read(listener: Listener, packed)
     provider = resend(listener.url)
     tracemalloc.start()
     try:
-        receipt = provider.send(plain(), ID)
+        receipt = send(provider, plain(), ID)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -204,8 +204,8 @@ def test_a_connection_serves_the_next_call_too(listener: Listener, status):
     provider = resend(listener.url)
     if status != 200:
         failure(provider)
-    provider.send(plain(), ID)
-    provider.send(plain(), ID)
+    send(provider, plain(), ID)
+    send(provider, plain(), ID)
     assert listener.connections == 1
 
 
@@ -221,7 +221,7 @@ def test_each_sending_thread_keeps_a_connection(listener: Listener):
     provider = resend(listener.url, threads=threads)
     with ThreadPoolExecutor(threads) as pool:
         for _ in range(3):
-            receipts = list(pool.map(lambda _: provider.send(plain(), ID), range(threads)))
+            receipts = list(pool.map(lambda _: send(provider, plain(), ID), range(threads)))
             assert len(receipts) == threads
     assert listener.connections == threads
 
@@ -229,15 +229,15 @@ def test_each_sending_thread_keeps_a_connection(listener: Listener):
 def test_a_double_in_place_of_the_session_is_read_like_an_answer(monkeypatch: pytest.MonkeyPatch):
     seen: list[requests.PreparedRequest] = []
 
-    def send(_: Any, request: requests.PreparedRequest, **__: Any) -> requests.Response:
+    def answer_at_once(_: Any, request: requests.PreparedRequest, **__: Any) -> requests.Response:
         seen.append(request)
         response = requests.Response()
         response.status_code = 200
         response.raw = urllib3.HTTPResponse(BytesIO(b'{"id": "d-1"}'), preload_content=False)
         return response
 
-    monkeypatch.setattr(requests.Session, "send", send)
-    assert resend("https://api.example.com").send(plain(), ID).message_id == "d-1"
+    monkeypatch.setattr(requests.Session, "send", answer_at_once)
+    assert send(resend("https://api.example.com"), plain(), ID).message_id == "d-1"
     assert seen[0].url == "https://api.example.com/emails"
     assert json.loads(seen[0].body or b"")["to"] == ["ann@example.com"]
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from events import BounceClass, EventType, TrackingEvent
-from providers import HTTP_PROVIDERS, resend_webhook, sendgrid_webhook, sequenzy_webhook
-from providers.webhook import UnusableEvent, moment
+from providers import PROVIDERS
+from providers.events import BounceClass, EventType, TrackingEvent
+from providers.resend import webhook as resend_webhook
+from providers.sendgrid import webhook as sendgrid_webhook
+from providers.sequenzy import webhook as sequenzy_webhook
+from providers.webhook import UnusableEvent, parse_time
 from tests.provider_events import body_of, resend_event, sendgrid_event, sequenzy_event
 
 OURS = "018f0000-0000-7000-8000-0000000000aa"
@@ -15,7 +18,7 @@ HARD, SOFT, OPEN = BounceClass.HARD, BounceClass.SOFT, BounceClass.UNDETERMINED
 
 
 def read(provider: str, value: Any) -> TrackingEvent | None:
-    webhook = HTTP_PROVIDERS[provider].webhook
+    webhook = PROVIDERS[provider].webhook
     assert webhook is not None
     [item] = webhook.items(body_of(value), {"svix-id": "msg_1"})
     return webhook.read(item)
@@ -206,16 +209,16 @@ NO_TIMES: list[Any] = [
 
 @pytest.mark.parametrize(("told", "expected"), TIMES)
 def test_a_time_is_read_however_it_is_written(told: Any, expected: str):
-    assert moment(told).isoformat() == expected
+    assert parse_time(told).isoformat() == expected
 
 
 @pytest.mark.parametrize("told", NO_TIMES, ids=lambda told: str(told)[:30] if told else "-")
 def test_a_time_that_no_event_can_have_is_the_present(told: Any):
-    assert abs(moment(told) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert abs(parse_time(told) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_an_event_id_that_no_column_can_hold_is_hashed_and_stays_the_same():
-    webhook = HTTP_PROVIDERS["sequenzy"].webhook
+    webhook = PROVIDERS["sequenzy"].webhook
     assert webhook is not None
     for odd in (5, ["evt_1"], "e" * 300, "evt 1", "\0", "\ud800", ""):
         ids = {

@@ -9,7 +9,7 @@ from errors import UnsupportedFeature
 from message import Attachment, EmailMessage
 from providers.base import Provider
 from providers.http import HttpProvider
-from tests.providers.samples import ID, MakeProvider, full, new_provider, plain
+from tests.providers.samples import ID, MakeProvider, full, new_provider, plain, send
 from tests.simulator.process import Simulator
 
 FILE, LOGO = "aGk=", "iVBORw=="  # the attachments of `full`, in base64
@@ -148,7 +148,7 @@ def test_sendgrid_gets_text_before_html_and_no_empty_part(message, parts):
 
 
 def test_sendgrid_gets_several_reply_to_as_a_list_alone(make_provider: MakeProvider, simulator):
-    make_provider("sendgrid").send(plain(reply_to=["a@acme.co", "B, C <b@acme.co>"]), ID)
+    send(make_provider("sendgrid"), plain(reply_to=["a@acme.co", "B, C <b@acme.co>"]), ID)
     [record] = simulator.accepted()
     assert record["reply_to"] == ["a@acme.co", "b@acme.co"]
     assert "reply_to" not in record["payload"]
@@ -165,7 +165,7 @@ def test_sendgrid_keeps_only_marketing_from_those_who_unsubscribed():
     ("name", "setting"), [("sequenzy", "trackingSettings"), ("sendgrid", "tracking_settings")]
 )
 def test_links_of_a_sensitive_message_are_not_tracked(make_provider, simulator, name, setting):
-    make_provider(name).send(plain(sensitive=True), ID)
+    send(make_provider(name), plain(sensitive=True), ID)
     [record] = simulator.accepted()
     settings = json.dumps(record["payload"][setting])
     assert settings.count("false") >= 2
@@ -177,8 +177,8 @@ def test_links_of_a_sensitive_message_are_not_tracked(make_provider, simulator, 
     ["{{name}}", "{{{{x}}}}", "{{{x}}}", "{{open_braces}}", "{{html.x}}", "{{ }}", "{{", "{ {x} }"],
 )
 def test_literal_braces_survive_the_templates_of_sequenzy(make_provider, simulator, typed):
-    make_provider("sequenzy").send(plain(subject=f"Use {typed} & go", html=f"<p>{typed}</p>"), ID)
-    make_provider("sequenzy").send(plain(html="", text=f"{typed} <b>\nline"), "text-only")
+    send(make_provider("sequenzy"), plain(subject=f"Use {typed} & go", html=f"<p>{typed}</p>"), ID)
+    send(make_provider("sequenzy"), plain(html="", text=f"{typed} <b>\nline"), "text-only")
     with_html, only_text = simulator.accepted()
     assert with_html["subject"] == f"Use {typed} & go"
     assert with_html["html"].replace("&#123;", "{") == f"<p>{typed}</p>"
@@ -202,7 +202,7 @@ def test_one_recipient_of_sequenzy_is_text_and_not_a_list():
 )
 def test_sequenzy_refuses_what_would_change_the_email(make_provider, simulator, message, what):
     with pytest.raises(UnsupportedFeature, match=f"sequenzy takes at most {what}") as refused:
-        make_provider("sequenzy").send(message, ID)
+        send(make_provider("sequenzy"), message, ID)
     assert (refused.value.failover_safe, refused.value.retryable) == (True, False)
     assert simulator.accepted() == []
 
@@ -214,20 +214,20 @@ def test_the_limits_are_not_stricter_than_the_vendors(make_provider, simulator: 
     files = [Attachment(filename=f"{n}.txt", content=b"x") for n in range(10)]
     replies = [f"r{n}@example.com" for n in range(min(limits.max_reply_to, 2))]
     people = [f"p{n}@example.com" for n in range(limits.max_recipients)]
-    provider.send(plain(people, attachments=files, reply_to=replies), ID)
+    send(provider, plain(people, attachments=files, reply_to=replies), ID)
     [record] = simulator.accepted()
     assert (record["to"], len(record["attachments"])) == (people, 10)
 
 
 @pytest.mark.parametrize("tag", ["a b", "a:b", "ä", "x" * 255, "true"])
 def test_resend_accepts_every_tag_once_it_is_cleaned(make_provider, simulator: Simulator, tag):
-    make_provider("resend").send(plain(tags=[tag], metadata={tag: "ö;", "": "x", "e": ""}), ID)
+    send(make_provider("resend"), plain(tags=[tag], metadata={tag: "ö;", "": "x", "e": ""}), ID)
     [record] = simulator.accepted()
     assert len(record["metadata"]) == 2  # our id, and the one name that both have
 
 
 def test_an_idna_sender_reaches_each_vendor_in_ascii(provider: HttpProvider, simulator):
-    provider.send(plain(from_email="Jörg <j@müller.example.com>"), ID)
+    send(provider, plain(from_email="Jörg <j@müller.example.com>"), ID)
     [record] = simulator.accepted()
     assert "<j@xn--mller-kva.example.com>" in record["from"]
     assert "Jörg" in record["from"]

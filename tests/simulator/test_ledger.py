@@ -14,7 +14,7 @@ import requests
 
 from simulator.application import Application
 from simulator.exchange import Request
-from simulator.ledger import Email, KeyReused, Ledger, Receipt, Submission
+from simulator.ledger import Acceptance, Email, KeyReused, Ledger, Submission
 from simulator.misbehaviour import FaultMix, Misbehaviour
 from tests.simulator.conftest import RESEND, SEQUENZY
 from tests.simulator.process import Simulator
@@ -140,7 +140,7 @@ def test_a_key_is_accepted_once_by_many_threads(tmp_path):
     threads = 8
     together = threading.Barrier(threads)
 
-    def accept(worker: int) -> list[Receipt]:
+    def accept(worker: int) -> list[Acceptance]:
         receipts = []
         for number in range(200):
             together.wait()

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 import outbox
-from events import TrackingEvent
+from providers import TrackingEvent
 from webhooks import tracking
 
 

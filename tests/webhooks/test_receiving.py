@@ -10,7 +10,7 @@ from errors import InvalidMessage
 from extensions import db
 from message import EmailMessage
 from outbox import OutboxEmail
-from providers.webhook import Item, UnusableEvent
+from providers import Item, UnusableEvent
 from testing import assert_no_email_sent
 from webhooks import EventOutcome, EventsFailed, ReceivedEvent
 

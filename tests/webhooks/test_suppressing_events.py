@@ -8,10 +8,10 @@ from flask import Flask
 from sqlalchemy import select
 
 from database import transaction, utc_now
-from events import BounceClass, EventType, TrackingEvent
 from outbox import State, Suppression
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
+from providers import BounceClass, EventType, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, story, yes
 from tests.webhooks.reports import apply_report

@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 
 from database import transaction, utc_now
-from events import EventType, TrackingEvent
 from outbox import State
 from outbox.claim import claim
 from outbox.sweep import sweep
+from providers import EventType, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, yes
 from tests.webhooks.reports import apply_report

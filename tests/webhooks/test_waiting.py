@@ -8,11 +8,9 @@ from sqlalchemy import select, update
 
 import webhooks
 from database import transaction, utc_now
-from events import BounceClass, EventType, TrackingEvent
 from message import new_id
 from outbox import State, retention
-from providers import HTTP_PROVIDERS
-from providers.webhook import Item
+from providers import PROVIDERS, BounceClass, EventType, Item, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import change, queue, row
 from webhooks import EventOutcome, ReceivedEvent
@@ -73,7 +71,7 @@ def test_it_is_joined_without_the_provider_that_reported_it(
 ):
     receive_early()
     email_id = accepted_meanwhile()
-    monkeypatch.delitem(HTTP_PROVIDERS, "resend")
+    monkeypatch.delitem(PROVIDERS, "resend")
     assert webhooks.join_waiting() == 1
     assert row(email_id).marks == ["bounced"]
     assert stored() == (EventOutcome.APPLIED, None)

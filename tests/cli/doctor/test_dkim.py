@@ -35,7 +35,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("record", GOOD)
-def test_a_good_key_has_no_flaw(names: NameServer, resolver: Resolver, record: str):
+def test_a_good_key_has_no_error(names: NameServer, resolver: Resolver, record: str):
     names.zone[NAME, "TXT"] = [text(record)]
     assert find(resolver) == Key(NAME, True)
 
@@ -45,7 +45,7 @@ def test_a_key_that_receivers_cannot_use_says_why(
     names: NameServer, resolver: Resolver, record: str
 ):
     names.zone[NAME, "TXT"] = [text(record)]
-    assert BAD[record] in (find(resolver).flaw or "")
+    assert BAD[record] in (find(resolver).error or "")
 
 
 def test_a_key_behind_an_alias_counts(names: NameServer, resolver: Resolver):
@@ -55,18 +55,18 @@ def test_a_key_behind_an_alias_counts(names: NameServer, resolver: Resolver):
 
 
 @pytest.mark.parametrize("target", ["key.vendor.example", "host.vendor.example"])
-def test_an_alias_to_nothing_is_a_flaw(names: NameServer, resolver: Resolver, target: str):
+def test_an_alias_to_nothing_is_an_error(names: NameServer, resolver: Resolver, target: str):
     names.zone["host.vendor.example", "A"] = ["192.0.2.1"]
     names.zone[NAME, "CNAME"] = [f"{target}."]
-    assert find(resolver).flaw == f"it leads to {target}, where there is no key"
+    assert find(resolver).error == f"it leads to {target}, where there is no key"
 
 
-def test_two_keys_are_a_flaw_and_other_texts_are_not(names: NameServer, resolver: Resolver):
+def test_two_keys_are_an_error_and_other_texts_are_not(names: NameServer, resolver: Resolver):
     names.zone[NAME, "TXT"] = [text(f"p={RSA}"), text("a note")]
-    assert find(resolver).flaw is None
+    assert find(resolver).error is None
     other = Resolver(*_address(names))
     names.zone[NAME, "TXT"] = [text(f"p={RSA}"), text(f"p={rsa_key(1024)}")]
-    assert "there are 2 keys" in (find(other).flaw or "")
+    assert "there are 2 keys" in (find(other).error or "")
 
 
 def _address(names: NameServer) -> tuple[str, int]:

@@ -95,19 +95,19 @@ def test_a_valid_record_is_read(names: NameServer, resolver: Resolver, record: s
         "DMARC1; p=none",
     ],
 )
-def test_a_malformed_record_has_a_flaw(names: NameServer, resolver: Resolver, record: str):
+def test_a_malformed_record_has_an_error(names: NameServer, resolver: Resolver, record: str):
     publish(names, acme_example=record)
     policy = find_policy(resolver, ORG)
     assert policy
-    assert policy.flaw
+    assert policy.error
 
 
-def test_two_records_are_a_flaw_and_other_texts_are_none(names: NameServer, resolver: Resolver):
+def test_two_records_are_an_error_and_other_texts_are_none(names: NameServer, resolver: Resolver):
     names.zone[f"_dmarc.{ORG}", "TXT"] = [text("v=DMARC1; p=none"), text("v=DMARC1; p=reject")]
     names.zone[f"_dmarc.{SUB}", "TXT"] = [text("v=spf1 -all"), text("from a wildcard")]
     policy = find_policy(resolver, SUB)
     assert policy
-    assert "2 DMARC records" in (policy.flaw or "")
+    assert "2 DMARC records" in (policy.error or "")
 
 
 def test_no_record_anywhere_is_no_policy(names: NameServer, resolver: Resolver):

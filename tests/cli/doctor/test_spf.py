@@ -3,14 +3,14 @@
 import pytest
 
 from cli.doctor.resolver import DnsError, Resolver
-from cli.doctor.spf import find_flaw, spf_records
+from cli.doctor.spf import find_error, spf_records
 from tests.cli.doctor.name_server import NameServer, Zone, text
 
 DOMAIN = "acme.example"
 
 
-def flaw(resolver: Resolver, domain: str = DOMAIN) -> str | None:
-    found = find_flaw(resolver, domain, spf_records(resolver, domain))
+def spf_error(resolver: Resolver, domain: str = DOMAIN) -> str | None:
+    found = find_error(resolver, domain, spf_records(resolver, domain))
     return found.problem if found else None
 
 
@@ -73,15 +73,15 @@ def world(names: NameServer) -> NameServer:
 
 
 @pytest.mark.parametrize("record", GOOD)
-def test_a_good_record_has_no_flaw(world: NameServer, resolver: Resolver, record: str):
+def test_a_good_record_has_no_error(world: NameServer, resolver: Resolver, record: str):
     publish(world, record, "another text record")
-    assert flaw(resolver) is None
+    assert spf_error(resolver) is None
 
 
 @pytest.mark.parametrize("record", SYNTAX)
 def test_a_term_that_is_none_is_named(world: NameServer, resolver: Resolver, record: str):
     publish(world, record)
-    assert "is no SPF term" in (flaw(resolver) or "")
+    assert "is no SPF term" in (spf_error(resolver) or "")
 
 
 @pytest.mark.parametrize("record", OPEN)
@@ -89,7 +89,7 @@ def test_a_record_that_lets_everybody_pass_is_seen(
     world: NameServer, resolver: Resolver, record: str
 ):
     publish(world, record)
-    assert "lets everybody send" in (flaw(resolver) or "")
+    assert "lets everybody send" in (spf_error(resolver) or "")
 
 
 def test_only_texts_that_begin_with_the_version_are_records(names: NameServer, resolver: Resolver):
@@ -100,7 +100,7 @@ def test_only_texts_that_begin_with_the_version_are_records(names: NameServer, r
 
 def test_two_records_count_as_none(world: NameServer, resolver: Resolver):
     publish(world, "v=spf1 -all", "v=spf1 mx ~all")
-    assert "2 SPF records" in (flaw(resolver) or "")
+    assert "2 SPF records" in (spf_error(resolver) or "")
 
 
 def test_a_record_of_several_strings_is_joined_without_a_space(
@@ -116,13 +116,13 @@ def test_ten_lookups_are_the_limit_over_all_included_records(
 ):
     names.zone |= chain(length, "v=spf1 ip4:192.0.2.1 -all")
     publish(names, "v=spf1 include:s1.example -all")
-    assert (flaw(resolver) is None) is good
+    assert (spf_error(resolver) is None) is good
 
 
 def test_records_that_include_each_other_end_at_the_limit(names: NameServer, resolver: Resolver):
     names.zone |= chain(1, "v=spf1 include:acme.example -all")
     publish(names, "v=spf1 include:s1.example -all")
-    assert "more than 10 times" in (flaw(resolver) or "")
+    assert "more than 10 times" in (spf_error(resolver) or "")
 
 
 @pytest.mark.parametrize("included", ["nothing.example", "two.example"])
@@ -131,7 +131,7 @@ def test_an_included_domain_without_one_record_is_a_permanent_error(
 ):
     publish(names, "v=spf1 -all", "v=spf1 ~all", domain="two.example")
     publish(names, f"v=spf1 include:{included} -all")
-    assert f"it includes {included}" in (flaw(resolver) or "")
+    assert f"it includes {included}" in (spf_error(resolver) or "")
 
 
 @pytest.mark.parametrize(
@@ -141,23 +141,23 @@ def test_two_lookups_may_find_nothing_and_no_third(
     names: NameServer, resolver: Resolver, terms: str, good: bool
 ):
     publish(names, f"v=spf1 {terms} -all")
-    assert (flaw(resolver) is None) is good
+    assert (spf_error(resolver) is None) is good
 
 
 def test_more_than_ten_mail_servers_are_too_many(names: NameServer, resolver: Resolver):
     names.zone[DOMAIN, "MX"] = [f"10 m{number}.acme.example." for number in range(11)]
     publish(names, "v=spf1 mx -all")
-    assert "more than 10 mail servers" in (flaw(resolver) or "")
+    assert "more than 10 mail servers" in (spf_error(resolver) or "")
 
 
-def test_a_name_server_that_fails_is_no_flaw(names: NameServer, resolver: Resolver):
+def test_a_name_server_that_fails_is_no_error(names: NameServer, resolver: Resolver):
     publish(names, "v=spf1 include:other.example -all")
     names.failing.add("other.example")
     with pytest.raises(DnsError, match=r"fail over other\.example: SERVFAIL"):
-        flaw(resolver)
+        spf_error(resolver)
 
 
 def test_each_question_is_asked_once(names: NameServer, resolver: Resolver):
     publish(names, "v=spf1 -all")
-    assert (flaw(resolver), flaw(resolver)) == (None, None)
+    assert (spf_error(resolver), spf_error(resolver)) == (None, None)
     assert names.asked == [(DOMAIN, "TXT")]

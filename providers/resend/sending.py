@@ -21,8 +21,8 @@ from providers.base import (
     attachment_fields,
 )
 from providers.http import HttpProvider, retry_after_seconds
-from providers.resend_subscribers import ResendSubscribers
-from providers.resend_webhook import ResendWebhook
+from providers.resend.subscribers import ResendSubscribers
+from providers.resend.webhook import ResendWebhook
 
 BUSY_WAIT = 3.0  # seconds until the request that holds the same key is done
 
@@ -34,9 +34,11 @@ class Resend(HttpProvider):
     webhook = ResendWebhook()
     subscribers = ResendSubscribers
     default_url = "https://api.resend.com"
-    ping_path = "/domains"
+    key_check_path = "/domains"
     sender_records = SenderRecords(selectors=("resend",), return_path="send")
     capabilities = Capabilities(
+        # resend.com/docs/api-reference/emails/send-email: 50 recipients, 40 MB after base64;
+        # Idempotency Keys: kept for 24 hours.
         max_recipients=50,
         max_reply_to=50,
         max_attachments=None,
@@ -69,36 +71,42 @@ class Resend(HttpProvider):
     def receipt(self, answer: Answer) -> Receipt:
         return Receipt(provider=self.name, message_id=answer.get("id"), status=answer.status)
 
-    def words(self, answer: Answer) -> str:
+    def error_message(self, answer: Answer) -> str:
         parts = (answer.get("name"), answer.get("message"))
         return ": ".join(str(part) for part in parts if part)
 
-    def refusal(self, answer: Answer, words: str) -> EmailSendError | None:
-        """By its error names, which say more than its statuses (resend.com, API errors)."""
+    def error_by_body(self, answer: Answer, text: str) -> EmailSendError | None:
+        """By its error names, which say more than its statuses.
+
+        resend.com/docs/api-reference/errors: 429 is also an empty quota, 409 also a request in
+        progress with the same key, 403 also a sender whose domain is not verified.
+        """
         name, status = str(answer.get("name") or ""), answer.status
         if name in ("daily_quota_exceeded", "monthly_quota_exceeded"):
-            return QuotaExceeded(words, status, retry_after=self.wait(answer), provider=self.name)
+            wait = self.retry_after(answer)
+            return QuotaExceeded(text, status, retry_after=wait, provider=self.name)
         if name in ("concurrent_idempotent_requests", "resource_locked"):
-            return RateLimited(words, status, retry_after=BUSY_WAIT, provider=self.name)
+            return RateLimited(text, status, retry_after=BUSY_WAIT, provider=self.name)
         if name == "invalid_idempotent_request":
-            return InvalidMessage(f"idempotency_mismatch: {words}", status, provider=self.name)
+            return InvalidMessage(f"idempotency_mismatch: {text}", status, provider=self.name)
         if status == 403 and name == "validation_error":
-            return InvalidMessage(words, status, provider=self.name)
+            return InvalidMessage(text, status, provider=self.name)
         if status == 400 and name in ("invalid_api_key", "missing_api_key"):
-            return AuthenticationFailed(words, status, provider=self.name)
+            return AuthenticationFailed(text, status, provider=self.name)
         return None
 
-    def key_trouble(self, answer: Answer) -> EmailSendError | None:
-        """A key that may only send is refused here, too, but by another name."""
+    def key_error(self, answer: Answer) -> EmailSendError | None:
+        # resend.com/docs/api-reference/errors: `restricted_api_key` may only send emails.
         if answer.get("name") == "restricted_api_key":
             return None
-        if answer.status == 400 and "api key" in self.words(answer).lower():
-            return AuthenticationFailed(self.explanation(answer), 400, provider=self.name)
-        return super().key_trouble(answer)
+        if answer.status == 400 and "api key" in self.error_message(answer).lower():
+            return AuthenticationFailed(self.describe(answer), 400, provider=self.name)
+        return super().key_error(answer)
 
-    def wait(self, answer: Answer) -> float | None:
-        relative = answer.headers.get("ratelimit-reset")  # seconds from now
-        return super().wait(answer) or retry_after_seconds(relative)
+    def retry_after(self, answer: Answer) -> float | None:
+        # resend.com/docs/api-reference/rate-limit: the reset is in seconds from now.
+        relative = answer.headers.get("ratelimit-reset")
+        return super().retry_after(answer) or retry_after_seconds(relative)
 
 
 def _addresses(addresses: tuple[Address, ...]) -> list[str]:
@@ -114,5 +122,6 @@ def _tags(message: EmailMessage, key: str) -> list[dict[str, str]]:
 
 
 def _tag_characters(text: str) -> str:
-    # Any other character makes Resend refuse the whole email.
+    # Resend's OpenAPI: ASCII letters, digits, _ and -, at most 256. Any other character makes
+    # Resend refuse the whole email.
     return re.sub(r"[^A-Za-z0-9_-]", "_", text)[:256]

@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from events import BounceClass, EventType, TrackingEvent
 from providers import webhook
-from providers.webhook import Delivery, Item, UnusableEvent, Webhook, member
-from signatures import sequenzy_digest, verify_sequenzy_signature
+from providers.events import BounceClass, EventType, TrackingEvent
+from providers.signatures import sequenzy_digest, verify_sequenzy_signature
+from providers.webhook import Item, SignedEvent, UnusableEvent, Webhook, nested
 
 EVENT_TYPES = {
     "email.sent": EventType.SENT,
@@ -31,6 +31,7 @@ class SequenzyWebhook(Webhook):
     """The email is known by `email_send_id` alone: Sequenzy gives nothing of ours back."""
 
     setting = "SEQUENZY_WEBHOOK_SECRET"
+    simulator_key = "whsec_the_simulators_sequenzy_secret"
 
     def is_genuine(
         self,
@@ -53,7 +54,7 @@ class SequenzyWebhook(Webhook):
         if data.get("id") is None:
             raise UnusableEvent("id is missing")
         event_id = webhook.id_or_hash(data["id"])
-        return [Item(event_id=event_id, type=webhook.words(data["type"]), data=data)]
+        return [Item(event_id=event_id, type=webhook.first_text(data["type"]), data=data)]
 
     def read(self, item: Item) -> TrackingEvent | None:
         kind = EVENT_TYPES.get(item.type)
@@ -62,43 +63,45 @@ class SequenzyWebhook(Webhook):
         data = item.data.get("data")
         if not isinstance(data, dict):
             raise UnusableEvent("data is missing")
-        # A bounce is always hard here: soft trouble is delayed, and failed in the end.
+        # docs.sequenzy.com: email.bounced is a hard bounce; a soft one is delayed, then failed.
         bounced = kind is EventType.BOUNCED
         return TrackingEvent(
             provider="sequenzy",
             event_id=item.event_id,
             type=kind,
-            at=webhook.moment(item.data.get("created_at")),
+            at=webhook.parse_time(item.data.get("created_at")),
+            # docs.sequenzy.com: email_send_id is the emailSendId of the send, unlike message_id.
             provider_message_id=webhook.message_id(data.get("email_send_id")),
             recipient=_recipient(data),
             bounce=webhook.bounce_class(_reason(data), BounceClass.HARD) if bounced else None,
             reason=_reason(data),
         )
 
-    def flaw(self, secret: str) -> str | None:
+    def secret_error(self, secret: str) -> str | None:
         return None if secret.startswith("whsec_") else "it does not begin with whsec_"
 
-    def ping(self, event_id: str, timestamp: str, secret: str) -> Delivery:
+    def test_event(self, event_id: str, timestamp: str, secret: str) -> SignedEvent:
         event = {"id": event_id, "type": "ping", "object": "event", "data": {}}
         body = json.dumps(event).encode()
         headers = {
             "x-sequenzy-timestamp": timestamp,
             "x-sequenzy-signature": f"v1={sequenzy_digest(body, timestamp, secret).hex()}",
         }
-        return Delivery(body=body, headers=headers)
+        return SignedEvent(body=body, headers=headers)
 
 
 def _recipient(data: Mapping[str, Any]) -> str | None:
-    addresses = (data.get("recipient"), data.get("email"), member(data, "subscriber", "email"))
+    # Which of them a subscriber event has is not documented.
+    addresses = (data.get("recipient"), data.get("email"), nested(data, "subscriber", "email"))
     return next((found for each in addresses if (found := webhook.recipient(each))), None)
 
 
 def _reason(data: Mapping[str, Any]) -> str:
-    return webhook.words(
+    return webhook.first_text(
         data.get("reason"),
         data.get("bounce_reason"),
-        member(data, "failure", "message"),
-        member(data, "failure", "code"),
+        nested(data, "failure", "message"),
+        nested(data, "failure", "code"),
         data.get("url"),
         data.get("link"),
     )

@@ -5,10 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from events import BounceClass, EventType, TrackingEvent
 from providers import webhook
+from providers.events import BounceClass, EventType, TrackingEvent
+from providers.signatures import is_sendgrid_key, verify_sendgrid_signature
 from providers.webhook import Item, UnusableEvent, Webhook
-from signatures import is_sendgrid_key, verify_sendgrid_signature
 
 EVENT_TYPES = {
     "processed": EventType.QUEUED,
@@ -22,6 +22,7 @@ EVENT_TYPES = {
     "unsubscribe": EventType.UNSUBSCRIBED,
     "group_unsubscribe": EventType.UNSUBSCRIBED,
 }
+# Event Webhook Reference: `blocked` is temporary, and SendGrid does not suppress the address.
 BOUNCE_LABELS = {"bounce": BounceClass.HARD, "blocked": BounceClass.SOFT}
 
 
@@ -30,6 +31,10 @@ class SendGridWebhook(Webhook):
 
     setting = "SENDGRID_WEBHOOK_PUBLIC_KEY"
     age_setting = "SENDGRID_WEBHOOK_MAX_AGE"
+    simulator_key = (  # the public half of the simulator's key
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEVNnvVkCykwx8gjndMFBI7hYdtUHFilONUkSTPS8W"
+        "jS8E5EjMqS2BX+kC38DiK3EEPBiGeyuLBBcPYJl9K7OQXQ=="
+    )
 
     def is_genuine(
         self,
@@ -64,15 +69,16 @@ class SendGridWebhook(Webhook):
             provider="sendgrid",
             event_id=item.event_id,
             type=kind,
-            at=webhook.moment(data.get("timestamp")),
+            at=webhook.parse_time(data.get("timestamp")),
             provider_message_id=_message_id(data),
+            # Event Webhook Reference: custom_args stand beside SendGrid's own fields.
             email_id=webhook.our_id(data.get("email_id")),
             recipient=recipient,
             bounce=_bounce(kind, data),
             reason=_reason(data),
         )
 
-    def flaw(self, secret: str) -> str | None:
+    def secret_error(self, secret: str) -> str | None:
         return None if is_sendgrid_key(secret) else "it is not the base64 of a P-256 public key"
 
 
@@ -81,7 +87,7 @@ def _item(event: Any) -> Item:
     data = event if isinstance(event, dict) else {"malformed": event}
     return Item(
         event_id=hashlib.sha256(json.dumps(_fingerprint(data)).encode()).hexdigest(),
-        type=webhook.words(data.get("event")),
+        type=webhook.first_text(data.get("event")),
         data=data,
     )
 
@@ -94,19 +100,21 @@ def _fingerprint(data: Mapping[str, Any]) -> Any:
 
 
 def _message_id(data: Mapping[str, Any]) -> str | None:
-    # It begins with the X-Message-Id of the answer; bounces after the fact lack it.
+    # Event Webhook Reference: it begins with the X-Message-Id of the answer, up to the first dot;
+    # asynchronous bounces lack it.
     whole = data.get("sg_message_id")
     return webhook.message_id(whole.partition(".")[0]) if isinstance(whole, str) else None
 
 
 def _bounce(kind: EventType, data: Mapping[str, Any]) -> BounceClass | None:
-    if kind is EventType.REJECTED:  # the address stands on SendGrid's own list
+    # Event Webhook Reference: the reason of a drop is "Bounced Address", "Spam Content", and so on.
+    if kind is EventType.REJECTED:
         return BounceClass.HARD if "bounced" in _reason(data).lower() else None
     if kind is not EventType.BOUNCED:
         return None
-    label = BOUNCE_LABELS.get(webhook.words(data.get("type")), BounceClass.UNDETERMINED)
-    return webhook.bounce_class(f"{webhook.words(data.get('status'))} {_reason(data)}", label)
+    label = BOUNCE_LABELS.get(webhook.first_text(data.get("type")), BounceClass.UNDETERMINED)
+    return webhook.bounce_class(f"{webhook.first_text(data.get('status'))} {_reason(data)}", label)
 
 
 def _reason(data: Mapping[str, Any]) -> str:
-    return webhook.words(data.get("reason"), data.get("response"), data.get("url"))
+    return webhook.first_text(data.get("reason"), data.get("response"), data.get("url"))

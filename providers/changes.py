@@ -160,12 +160,12 @@ def kind_of(change: SubscriberChange) -> str:
     return next(word for word, kind in _KINDS.items() if isinstance(change, kind))
 
 
-def freeze_change(change: SubscriberChange) -> dict[str, Any]:
-    """The change as JSON values; `thaw_change` gives an equal one back."""
+def change_to_json(change: SubscriberChange) -> dict[str, Any]:
+    """The change as JSON values; `change_from_json` gives an equal one back."""
     return {"change": kind_of(change), **attrs.asdict(change, value_serializer=_plain)}
 
 
-def thaw_change(stored: Mapping[str, Any]) -> SubscriberChange:
+def change_from_json(stored: Mapping[str, Any]) -> SubscriberChange:
     """The change that was frozen."""
     fields = dict(stored)
     return _KINDS[fields.pop("change")](**fields)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pytest
 from stripe import SignatureVerificationError, WebhookSignature
 
-from signatures import verify_stripe_signature
-from tests.signatures.conftest import ARABIC, FULL_WIDTH, NOW, with_digits_from
+from providers.signatures import verify_stripe_signature
+from tests.providers.signatures.conftest import ARABIC, FULL_WIDTH, NOW, with_digits_from
 
 SECRET = "whsec_test_secret"
 BODY = b'{"id":"evt_1","object":"event","type":"invoice.paid"}'

@@ -20,7 +20,6 @@ from errors import (
     RateLimited,
     UnsupportedFeature,
 )
-from providers import HTTP_PROVIDERS
 from providers.http import HttpProvider
 from tests.processes import free_port
 from tests.providers.listener import Listener, answer
@@ -28,36 +27,36 @@ from tests.providers.samples import PATHS, new_provider
 from tests.simulator.process import Simulator
 
 
-def trouble(provider: HttpProvider) -> EmailSendError | None:
-    return provider.ping().trouble
+def key_error(provider: HttpProvider) -> EmailSendError | None:
+    return provider.check_key().error
 
 
 def with_key(key: str, name: str, simulator: Simulator) -> HttpProvider:
-    return HTTP_PROVIDERS[name](key, simulator.url + PATHS[name])
+    return new_provider(name, simulator.url + PATHS[name], api_key=key)
 
 
 def test_a_good_key_may_send_and_the_answer_tells_the_time(provider: HttpProvider):
-    pong = provider.ping()
-    assert pong.trouble is None
-    told = parsedate_to_datetime(pong.headers["Date"])
+    checked = provider.check_key()
+    assert checked.error is None
+    told = parsedate_to_datetime(checked.headers["Date"])
     assert abs((utc_now() - told).total_seconds()) < 60
 
 
 def test_asking_sends_nothing(provider: HttpProvider, simulator: Simulator):
-    provider.ping()
+    provider.check_key()
     assert simulator.accepted() == []
 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_a_key_that_may_only_send_is_good(simulator: Simulator, name: str):
-    assert trouble(with_key("only-sending", name, simulator)) is None
+    assert key_error(with_key("only-sending", name, simulator)) is None
 
 
 @pytest.mark.parametrize(("name", "scope"), [("sendgrid", "mail.send"), ("sequenzy", "transac")])
 def test_a_key_without_the_right_to_send_is_told_which_it_lacks(
     simulator: Simulator, name: str, scope: str
 ):
-    found = trouble(with_key("only-reading", name, simulator))
+    found = key_error(with_key("only-reading", name, simulator))
     assert isinstance(found, AuthenticationFailed)
     assert f"lacks the scope {scope}" in str(found)
 
@@ -66,7 +65,7 @@ def test_a_key_without_the_right_to_send_is_told_which_it_lacks(
 def test_a_wrong_key_is_refused_in_the_vendors_words_without_the_key(
     simulator: Simulator, name: str
 ):
-    found = trouble(with_key("bad-key", name, simulator))
+    found = key_error(with_key("bad-key", name, simulator))
     assert isinstance(found, AuthenticationFailed)
     assert "answered 401: " in str(found)
     assert "bad-key" not in str(found)
@@ -94,28 +93,28 @@ ANSWERS: dict[str, tuple[str, int, bytes, type[EmailSendError] | None]] = {
 def test_every_other_answer_is_understood(listener: Listener, case: str):
     name, status, body, kind = ANSWERS[case]
     listener.answers(answer(status, body))
-    found = trouble(new_provider(name, listener.url))
+    found = key_error(new_provider(name, listener.url))
     assert type(found) is (kind or type(None))
 
 
 def test_nobody_there_and_no_answer_are_told_apart(listener: Listener):
     with pytest.raises(ProviderUnavailable, match="could not be reached at http"):
-        new_provider("resend", f"http://127.0.0.1:{free_port()}").ping()
+        new_provider("resend", f"http://127.0.0.1:{free_port()}").check_key()
 
     def say_nothing(_connection: socket, _number: int) -> None:
         listener.stopped.wait(30)
 
     listener.script = say_nothing
     with pytest.raises(OutcomeUnknown, match="did not answer within 1 s"):
-        new_provider("resend", listener.url, timeout=1).ping()
+        new_provider("resend", listener.url, timeout=1).check_key()
 
 
 def test_a_provider_without_a_harmless_read_says_so(
     provider: HttpProvider, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(type(provider), "ping_path", None)
+    monkeypatch.setattr(type(provider), "key_check_path", None)
     with pytest.raises(UnsupportedFeature):
-        provider.ping()
+        provider.check_key()
 
 
 def _resend_domains(url: str, monkeypatch: pytest.MonkeyPatch) -> Any:

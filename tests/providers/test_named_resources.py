@@ -9,9 +9,9 @@ import requests
 
 from errors import InvalidMessage, ProviderUnavailable
 from providers.base import Answer, WireRequest
+from providers.changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe
 from providers.http import HttpProvider
 from providers.subscribers import Call
-from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe
 from tests.providers.listener import Listener, answer
 from tests.providers.samples import MakeProvider, new_provider, through
 from tests.simulator.process import Simulator

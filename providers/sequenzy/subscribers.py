@@ -2,8 +2,8 @@
 
 from errors import InvalidMessage, ProviderUnavailable
 from providers.base import Answer
-from providers.subscribers import Subscribers, filled, in_path
-from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe
+from providers.changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe
+from providers.subscribers import Subscribers, path_segment, without_empty
 
 
 class SequenzySubscribers(Subscribers):
@@ -12,13 +12,14 @@ class SequenzySubscribers(Subscribers):
     def subscribe(self, change: Subscribe) -> str | None:
         names = {"firstName": change.first_name, "lastName": change.last_name}
         attributes, tags = dict(change.attributes), list(change.tags)
-        profile = filled({**names, "customAttributes": attributes})
-        # Without a strategy an existing subscriber is skipped, with a yes all the same.
-        fields = filled({"email": change.email, **profile, "tags": tags})
+        profile = without_empty({**names, "customAttributes": attributes})
+        # Sequenzy's SDK: the default strategy `skip` leaves an existing subscriber, with a yes.
+        fields = without_empty({"email": change.email, **profile, "tags": tags})
         answer = self.send("POST", "/subscribers", {**fields, "duplicateStrategy": "merge"})
         if _created(answer):
             return _confirmation(answer)
         # "merge" only fills gaps, and "overwrite" would take away what is not named here.
+        # Sequenzy's SDK: a PATCH replaces customAttributes unless their strategy is `merge`.
         if profile:
             strategy = {"customAttributesStrategy": "merge"} if attributes else {}
             self.send("PATCH", _subscriber(change.email), profile | strategy)
@@ -41,14 +42,15 @@ class SequenzySubscribers(Subscribers):
             raise ProviderUnavailable(str(error), error.status, provider=self._name) from error
 
     def record_event(self, change: RecordEvent, key: str) -> str | None:
-        # Without `occurredAt`: an event older than an hour would start no sequence.
+        # Sequenzy's SDK: `eventId` is its idempotency key. Without `occurredAt`, for an event
+        # older than an hour is history and starts no sequence.
         fields = {
             "email": change.email,
             "event": change.event,
             "eventId": key,
             "properties": dict(change.properties),
         }
-        failures = self.send("POST", "/subscribers/events", filled(fields)).get(
+        failures = self.send("POST", "/subscribers/events", without_empty(fields)).get(
             "sideEffectFailures"
         )
         # A repeat would change nothing: the event itself is recorded.
@@ -64,7 +66,7 @@ class SequenzySubscribers(Subscribers):
 
 
 def _subscriber(email: str) -> str:
-    return f"/subscribers/{in_path(email)}"
+    return f"/subscribers/{path_segment(email)}"
 
 
 def _created(answer: Answer) -> bool:

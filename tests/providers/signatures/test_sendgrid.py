@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sendgrid.helpers.eventwebhook import EventWebhook
 
-from signatures import verify_sendgrid_signature
-from tests.signatures.conftest import ARABIC, NOW, with_digits_from
+from providers.signatures import verify_sendgrid_signature
+from tests.providers.signatures.conftest import ARABIC, NOW, with_digits_from
 
 VECTOR_KEY = (
     "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+"

@@ -5,10 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from events import BounceClass, EventType, TrackingEvent
 from providers import webhook
-from providers.webhook import Delivery, Item, UnusableEvent, Webhook, member
-from signatures import svix_digest, svix_key, verify_svix_signature
+from providers.events import BounceClass, EventType, TrackingEvent
+from providers.signatures import svix_digest, svix_key, verify_svix_signature
+from providers.webhook import Item, SignedEvent, UnusableEvent, Webhook, nested
 
 EVENT_TYPES = {
     "email.scheduled": EventType.QUEUED,
@@ -29,6 +29,7 @@ class ResendWebhook(Webhook):
     """The event's id is in a header only; our id comes back among the tags."""
 
     setting = "RESEND_WEBHOOK_SECRET"
+    simulator_key = "whsec_dGhlIHNpbXVsYXRvcidzIFJlc2VuZCBrZXk="
 
     def is_genuine(
         self,
@@ -49,8 +50,9 @@ class ResendWebhook(Webhook):
         data = webhook.json_value(payload)
         if not isinstance(data, dict) or not isinstance(data.get("type"), str):
             raise UnusableEvent("the body is no event")
+        # resend.com/docs/webhooks: the svix-id is the same on every retry; no id is in the body.
         event_id = webhook.id_or_hash(headers.get("svix-id"))
-        return [Item(event_id=event_id, type=webhook.words(data["type"]), data=data)]
+        return [Item(event_id=event_id, type=webhook.first_text(data["type"]), data=data)]
 
     def read(self, item: Item) -> TrackingEvent | None:
         if item.type == "contact.updated":
@@ -65,20 +67,23 @@ class ResendWebhook(Webhook):
             provider="resend",
             event_id=item.event_id,
             type=kind,
-            at=webhook.moment(item.data.get("created_at")),
+            # Resend's OpenAPI: data.created_at is when the email was made, not when this happened.
+            at=webhook.parse_time(item.data.get("created_at")),
             provider_message_id=webhook.message_id(data.get("email_id")),
-            email_id=webhook.our_id(member(data, "tags", "email_id")),
+            # Resend's OpenAPI: tags are sent as a list, and come back as a map.
+            email_id=webhook.our_id(nested(data, "tags", "email_id")),
             recipient=_only_recipient(data.get("to")),
-            names_one=False,  # it lists whom the email went to, not which of them it is about
+            names_one=False,  # `to` lists whom the email went to, not which of them it is about
             bounce=_bounce(kind, data),
             reason=_reason(data),
         )
 
-    def flaw(self, secret: str) -> str | None:
+    def secret_error(self, secret: str) -> str | None:
+        # docs.svix.com: the key is what stands behind whsec_, in base64.
         valid = secret.startswith("whsec_") and svix_key(secret)
         return None if valid else "it is not whsec_ followed by base64"
 
-    def ping(self, event_id: str, timestamp: str, secret: str) -> Delivery:
+    def test_event(self, event_id: str, timestamp: str, secret: str) -> SignedEvent:
         body = json.dumps({"type": "ping", "data": {}}).encode()
         digest = svix_digest(body, event_id, timestamp, svix_key(secret))
         headers = {
@@ -86,18 +91,18 @@ class ResendWebhook(Webhook):
             "svix-timestamp": timestamp,
             "svix-signature": f"v1,{base64.b64encode(digest).decode()}",
         }
-        return Delivery(body=body, headers=headers)
+        return SignedEvent(body=body, headers=headers)
 
     def _contact(self, item: Item) -> TrackingEvent | None:
-        # There is no email.unsubscribed: the contact changes. It names an address and no email.
-        if member(item.data, "data", "unsubscribed") is not True:
+        # resend.com/docs/webhooks: there is no email.unsubscribed; the contact is updated.
+        if nested(item.data, "data", "unsubscribed") is not True:
             return None
         return TrackingEvent(
             provider="resend",
             event_id=item.event_id,
             type=EventType.UNSUBSCRIBED,
-            at=webhook.moment(item.data.get("created_at")),
-            recipient=webhook.recipient(member(item.data, "data", "email")),
+            at=webhook.parse_time(item.data.get("created_at")),
+            recipient=webhook.recipient(nested(item.data, "data", "email")),
         )
 
 
@@ -108,29 +113,30 @@ def _only_recipient(to: Any) -> str | None:
 
 def _bounce(kind: EventType, data: Mapping[str, Any]) -> BounceClass | None:
     if kind is EventType.REJECTED:  # it stands on Resend's own list
-        told = [webhook.words(member(data, "suppressed", name)) for name in ("type", "message")]
-        return BounceClass.HARD if "bounce" in " ".join(told).lower() else None
+        suppressed = (nested(data, "suppressed", name) for name in ("type", "message"))
+        text = " ".join(map(webhook.first_text, suppressed))
+        return BounceClass.HARD if "bounce" in text.lower() else None
     if kind is not EventType.BOUNCED:
         return None
-    label = webhook.words(member(data, "bounce", "type")).lower()
+    label = webhook.first_text(nested(data, "bounce", "type")).lower()
     return webhook.bounce_class(
-        f"{_diagnostic(data)} {webhook.words(member(data, 'bounce', 'message'))}",
+        f"{_diagnostic(data)} {webhook.first_text(nested(data, 'bounce', 'message'))}",
         BOUNCE_LABELS.get(label, BounceClass.UNDETERMINED),
     )
 
 
 def _diagnostic(data: Mapping[str, Any]) -> str:
-    # Text in the SDK, a list in the OpenAPI.
-    code = member(data, "bounce", "diagnosticCode")
+    # Text in Resend's SDK, a list in its OpenAPI.
+    code = nested(data, "bounce", "diagnosticCode")
     lines = code if isinstance(code, list) else [code]
-    return " ".join(filter(None, map(webhook.words, lines)))
+    return " ".join(filter(None, map(webhook.first_text, lines)))
 
 
 def _reason(data: Mapping[str, Any]) -> str:
-    return webhook.words(
+    return webhook.first_text(
         _diagnostic(data),
-        member(data, "bounce", "message"),
-        member(data, "suppressed", "message"),
-        member(data, "failed", "reason"),
-        member(data, "click", "link"),
+        nested(data, "bounce", "message"),
+        nested(data, "suppressed", "message"),
+        nested(data, "failed", "reason"),
+        nested(data, "click", "link"),
     )

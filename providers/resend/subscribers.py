@@ -5,11 +5,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from errors import InvalidMessage, ProviderUnavailable
-from providers.definitions import CustomField, Definitions, is_number
-from providers.subscribers import Call, Subscribers, filled, in_path
-from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
+from providers.changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
+from providers.named_resources import CustomField, NamedResources, is_number
+from providers.subscribers import Call, Subscribers, path_segment, without_empty
 
-PAGE = 100  # segments or properties, the most that Resend lists at once
+PAGE = 100  # Resend's OpenAPI: the largest `limit` of a list
 MAX_PAGES = 100
 
 
@@ -19,17 +19,17 @@ class ResendSubscribers(Subscribers):
 
     def __init__(self, name: str, call: Call) -> None:
         super().__init__(name, call)
-        self._segments = Definitions(self._read_segments, self._create_segment)
-        self._properties = Definitions(self._read_properties, self._create_property)
+        self._segments = NamedResources(self._fetch_segments, self._create_segment)
+        self._properties = NamedResources(self._fetch_properties, self._create_property)
 
     def subscribe(self, change: Subscribe) -> None:
         try:
-            self._keep(change.email, self._profile(change))
+            self._upsert(change.email, self._profile(change))
         except InvalidMessage:
             if not change.attributes:
                 raise
-            self._properties.forget()  # one may have been deleted since it was looked up
-            self._keep(change.email, self._profile(change))
+            self._properties.clear()  # one may have been deleted since it was looked up
+            self._upsert(change.email, self._profile(change))
         for tag in change.tags:
             self._add_to_segment(change.email, tag)
 
@@ -39,22 +39,23 @@ class ResendSubscribers(Subscribers):
     def remove_tag(self, change: RemoveTag) -> None:
         # 404: the contact is not in it, or is not there at all. So a segment that is gone would
         # not be noticed, nor another that has its name now.
-        for segment in self._segments.find([change.tag], fresh=True).get(change.tag, ()):
+        for segment in self._segments.get([change.tag], fresh=True).get(change.tag, ()):
             self.send_to_existing("DELETE", f"{_contact(change.email)}/segments/{segment}")
 
     def record_event(self, change: RecordEvent, key: str) -> None:
         properties = dict(change.properties)
+        # Resend's OpenAPI: exactly one of email and contact_id.
         fields = {"event": change.event, "email": change.email, "payload": properties}
-        self.send("POST", "/events/send", filled(fields))
+        self.send("POST", "/events/send", without_empty(fields))
 
     def unsubscribe(self, change: Unsubscribe) -> None:
-        self._keep(change.email, {"unsubscribed": True})
+        self._upsert(change.email, {"unsubscribed": True})
 
     def _profile(self, change: Subscribe) -> dict[str, Any]:
         names = {"first_name": change.first_name, "last_name": change.last_name}
-        return filled({**names, "properties": self._values(change.attributes)})
+        return without_empty({**names, "properties": self._values(change.attributes)})
 
-    def _keep(self, email: str, fields: Mapping[str, Any]) -> None:
+    def _upsert(self, email: str, fields: Mapping[str, Any]) -> None:
         """Bring the contact up to date, or create it.
 
         The update comes first, and `unsubscribed` is never false, for nobody says what a second
@@ -80,9 +81,9 @@ class ResendSubscribers(Subscribers):
 
     def _add_to_segment(self, email: str, tag: str) -> None:
         if not self._add(email, tag):
-            # Either the contact or the segment is not there, and the words may change.
-            self._segments.forget()
-            self._keep(email, {})
+            # Either the contact or the segment is not there, and the message may be reworded.
+            self._segments.clear()
+            self._upsert(email, {})
             if not self._add(email, tag):
                 raise ProviderUnavailable(
                     f"{self._name} does not find the contact or the segment that it just had",
@@ -91,7 +92,7 @@ class ResendSubscribers(Subscribers):
                 )
 
     def _add(self, email: str, tag: str) -> bool:
-        segment = self._segments.ensure({tag: None})[tag][0]
+        segment = self._segments.get_or_create({tag: None})[tag][0]
         fields = {"email": email, "segment_id": segment}
         path = f"{_contact(email)}/segments/{segment}"
         return self.send_to_existing("POST", path, fields) is not None
@@ -100,10 +101,10 @@ class ResendSubscribers(Subscribers):
         # A null clears a value; where there is no such property there is nothing to clear.
         given = {name: value for name, value in attributes.items() if value is not None}
         cleared = attributes.keys() - given.keys()
-        properties = self._properties.find(cleared) | self._properties.ensure(given)
-        return {name: field.fit(name, attributes[name]) for name, field in properties.items()}
+        properties = self._properties.get(cleared) | self._properties.get_or_create(given)
+        return {name: field.convert(name, attributes[name]) for name, field in properties.items()}
 
-    def _read_segments(self) -> dict[str, tuple[str, ...]]:
+    def _fetch_segments(self) -> dict[str, tuple[str, ...]]:
         # Two segments may have one name: the oldest counts for all, so that processes agree.
         segments = list(self._pages("/segments"))
         return _grouped(sorted(segments, key=lambda each: str(each.get("created_at"))))
@@ -111,7 +112,7 @@ class ResendSubscribers(Subscribers):
     def _create_segment(self, name: str, _: None) -> tuple[str, ...]:
         return (str(self.send("POST", "/segments", {"name": name}).get("id")),)
 
-    def _read_properties(self) -> dict[str, CustomField]:
+    def _fetch_properties(self) -> dict[str, CustomField]:
         return {
             str(each.get("key")): CustomField(str(each.get("key")), each.get("type") == "number")
             for each in self._pages("/contact-properties")
@@ -126,7 +127,7 @@ class ResendSubscribers(Subscribers):
         query: dict[str, Any] = {"limit": PAGE}
         for _ in range(MAX_PAGES):
             answer = self.send("GET", f"{path}?{urlencode(query)}")
-            page = self.items(answer, "data")
+            page = self.objects(answer, "data")
             yield from page
             if not (page and answer.get("has_more")):
                 return
@@ -134,7 +135,7 @@ class ResendSubscribers(Subscribers):
 
 
 def _contact(email: str) -> str:
-    return f"/contacts/{in_path(email)}"
+    return f"/contacts/{path_segment(email)}"
 
 
 def _grouped(named: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from errors import InvalidMessage
-from providers.definitions import CustomField, Definitions, is_number
-from providers.subscribers import Call, Subscribers, filled, in_path
-from subscriber_changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
+from providers.changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
+from providers.named_resources import CustomField, NamedResources, is_number
+from providers.subscribers import Call, Subscribers, path_segment, without_empty
 
 PAGE = 100  # lists
 MAX_PAGES = 100
-MAX_NAME = 50  # characters of a first or last name
+MAX_NAME = 50  # Twilio's OpenAPI: characters of a first or last name
 OWN_FIELDS = {  # of every contact, besides names and address: these need no definition
     "address_line_1", "address_line_2", "city", "state_province_region", "postal_code", "country",
 }  # fmt: skip
@@ -34,21 +34,21 @@ class SendGridSubscribers(Subscribers):
 
     def __init__(self, name: str, call: Call) -> None:
         super().__init__(name, call)
-        self._lists = Definitions(self._read_lists, self._create_list)
-        self._fields = Definitions(self._read_fields, self._create_field)
+        self._lists = NamedResources(self._fetch_lists, self._create_list)
+        self._fields = NamedResources(self._fetch_fields, self._create_field)
 
     def subscribe(self, change: Subscribe) -> None:
         names = {
             "first_name": change.first_name[:MAX_NAME],
             "last_name": change.last_name[:MAX_NAME],
         }
-        self._put({"email": change.email, **filled(names)}, change.tags, change.attributes)
+        self._put({"email": change.email, **without_empty(names)}, change.tags, change.attributes)
 
     def add_tag(self, change: AddTag) -> None:
         self._put({"email": change.email}, [change.tag])
 
     def remove_tag(self, change: RemoveTag) -> str | None:
-        lists = self._lists.find([change.tag], fresh=True).get(change.tag, ())
+        lists = self._lists.get([change.tag], fresh=True).get(change.tag, ())
         if not lists:
             return None
         contact = self._contact_id(change.email)
@@ -56,7 +56,7 @@ class SendGridSubscribers(Subscribers):
             return "no contact of this address; one that was added just now would not be found yet"
         for each in lists:
             query = urlencode({"contact_ids": contact})
-            self.send_to_existing("DELETE", f"{_LISTS}/{in_path(each)}/contacts?{query}")
+            self.send_to_existing("DELETE", f"{_LISTS}/{path_segment(each)}/contacts?{query}")
         return None
 
     def record_event(self, change: RecordEvent, key: str) -> None:
@@ -80,26 +80,27 @@ class SendGridSubscribers(Subscribers):
             if error.status not in (400, 404) or not (wanted or attributes):
                 raise
             # It may be a list or field that was deleted since it was looked up.
-            self._lists.forget()
-            self._fields.forget()
+            self._lists.clear()
+            self._fields.clear()
             self.send("PUT", _CONTACTS, self._fields_of(contact, wanted, attributes or {}))
 
     def _fields_of(
         self, contact: Mapping[str, Any], tags: Mapping[str, None], attributes: Mapping[str, Value]
     ) -> dict[str, Any]:
-        lists = self._lists.ensure(tags)
+        lists = self._lists.get_or_create(tags)
         own = {name: value for name, value in attributes.items() if name in OWN_FIELDS}
         custom = {name: value for name, value in attributes.items() if name not in OWN_FIELDS}
-        values = filled({"custom_fields": self._values(custom)})
+        values = without_empty({"custom_fields": self._values(custom)})
         person = {**{name: _text(value) for name, value in own.items()}, **contact, **values}
-        return filled({"list_ids": [ids[0] for ids in lists.values()], "contacts": [person]})
+        return without_empty({"list_ids": [ids[0] for ids in lists.values()], "contacts": [person]})
 
     def _values(self, attributes: Mapping[str, Value]) -> dict[str, Any]:
+        # Twilio's OpenAPI: custom_fields are keyed by the ids of definitions that exist.
         # A null clears a value; where there is no such field there is nothing to clear.
         wanted = {name.lower(): (name, value) for name, value in attributes.items()}
         given = {name: each for name, each in wanted.items() if each[1] is not None}
-        fields = self._fields.find(wanted.keys() - given.keys()) | self._fields.ensure(given)
-        return {field.key: field.fit(*wanted[name]) for name, field in fields.items()}
+        fields = self._fields.get(wanted.keys() - given.keys()) | self._fields.get_or_create(given)
+        return {field.key: field.convert(*wanted[name]) for name, field in fields.items()}
 
     def _contact_id(self, email: str) -> str | None:
         answer = self.send_to_existing("POST", f"{_CONTACTS}/search/emails", {"emails": [email]})
@@ -108,12 +109,12 @@ class SendGridSubscribers(Subscribers):
         contact = found.get("contact") if isinstance(found, dict) else None
         return str(contact["id"]) if isinstance(contact, dict) and contact.get("id") else None
 
-    def _read_lists(self) -> dict[str, tuple[str, ...]]:
+    def _fetch_lists(self) -> dict[str, tuple[str, ...]]:
         ids: dict[str, tuple[str, ...]] = {}
         query: dict[str, Any] = {"page_size": PAGE}
         for _ in range(MAX_PAGES):
             answer = self.send("GET", f"{_LISTS}?{urlencode(query)}")
-            for each in self.items(answer, "result"):
+            for each in self.objects(answer, "result"):
                 name = str(each.get("name"))
                 ids[name] = tuple(sorted((*ids.get(name, ()), str(each.get("id")))))
             token = _next_page(answer.get("_metadata"))
@@ -125,11 +126,11 @@ class SendGridSubscribers(Subscribers):
     def _create_list(self, name: str, _: None) -> tuple[str, ...]:
         return (str(self.send("POST", _LISTS, {"name": name}).get("id")),)
 
-    def _read_fields(self) -> dict[str, CustomField]:
+    def _fetch_fields(self) -> dict[str, CustomField]:
         # Of names that differ in case only there can be but one.
         return {
             str(each.get("name")).lower(): _field(each)
-            for each in self.items(self.send("GET", _FIELDS), "custom_fields")
+            for each in self.objects(self.send("GET", _FIELDS), "custom_fields")
         }
 
     def _create_field(self, _: str, attribute: tuple[str, Value]) -> CustomField:

@@ -14,8 +14,8 @@ from providers.base import (
     attachment_fields,
 )
 from providers.http import HttpProvider, seconds_until
-from providers.sendgrid_subscribers import SendGridSubscribers
-from providers.sendgrid_webhook import SendGridWebhook
+from providers.sendgrid.subscribers import SendGridSubscribers
+from providers.sendgrid.webhook import SendGridWebhook
 
 
 class SendGrid(HttpProvider):
@@ -25,9 +25,11 @@ class SendGrid(HttpProvider):
     webhook = SendGridWebhook()
     subscribers = SendGridSubscribers
     default_url = "https://api.sendgrid.com"
-    ping_path = "/v3/scopes"
+    key_check_path = "/v3/scopes"
     sender_records = SenderRecords(selectors=("s1", "s2", "m1"))  # m1 without automated security
     capabilities = Capabilities(
+        # docs.sendgrid.com, Mail Send limitations: 1000 recipients, 30 MB. Its API knows no
+        # idempotency key.
         max_recipients=1000,
         max_reply_to=1000,
         max_attachments=None,
@@ -37,7 +39,7 @@ class SendGrid(HttpProvider):
 
     def build(self, message: EmailMessage, key: str) -> WireRequest:
         self.check(message, key)
-        # Values must be text; the event webhook gives them back beside its own fields.
+        # Twilio's OpenAPI: values of custom_args are text. The event webhook gives them back.
         person = {
             "to": _recipients(message.to),
             "cc": _recipients(message.cc),
@@ -45,7 +47,7 @@ class SendGrid(HttpProvider):
             "custom_args": {**message.metadata, "email_id": key},
         }
         payload: dict[str, Any] = {
-            "personalizations": [_filled(person)],
+            "personalizations": [_without_empty(person)],
             "from": _person(message.from_email) if message.from_email else None,
             "subject": message.subject,
             "content": _content(message),
@@ -53,6 +55,7 @@ class SendGrid(HttpProvider):
             "attachments": [_attachment(file) for file in message.attachments],
             "categories": list(message.tags),
         }
+        # Twilio's OpenAPI: either reply_to or reply_to_list; both together are a 400.
         if len(message.reply_to) == 1:
             payload["reply_to"] = _person(message.reply_to[0])
         else:
@@ -65,13 +68,14 @@ class SendGrid(HttpProvider):
                 "click_tracking": {"enable": False, "enable_text": False},
                 "open_tracking": {"enable": False},
             }
-        return WireRequest(path="/v3/mail/send", body=json.dumps(_filled(payload)).encode())
+        return WireRequest(path="/v3/mail/send", body=json.dumps(_without_empty(payload)).encode())
 
     def receipt(self, answer: Answer) -> Receipt:
+        # docs.sendgrid.com: the body of a 202 is empty; the id is in a header.
         message_id = answer.headers.get("X-Message-Id")
         return Receipt(provider=self.name, message_id=message_id, status=answer.status)
 
-    def words(self, answer: Answer) -> str:
+    def error_message(self, answer: Answer) -> str:
         errors = answer.get("errors")
         if not isinstance(errors, list):
             return ""
@@ -81,34 +85,37 @@ class SendGrid(HttpProvider):
             if isinstance(item, dict)
         )
 
-    def refusal(self, answer: Answer, words: str) -> EmailSendError | None:
-        if answer.status == 401 and "credits" in words.lower():
-            return QuotaExceeded(words, 401, provider=self.name)
+    def error_by_body(self, answer: Answer, text: str) -> EmailSendError | None:
+        # Twilio's support: "Maximum credits exceeded" comes with the status of a bad key.
+        if answer.status == 401 and "credits" in text.lower():
+            return QuotaExceeded(text, 401, provider=self.name)
         return None
 
-    def key_trouble(self, answer: Answer) -> EmailSendError | None:
-        """Any key may list its scopes; `mail.send` must be one of them."""
+    def key_error(self, answer: Answer) -> EmailSendError | None:
+        # Twilio's OpenAPI: any key may list its own scopes.
         scopes = answer.get("scopes")
         if answer.status == 200 and isinstance(scopes, list) and "mail.send" not in scopes:
-            words = f"{self.name} takes the key, but it lacks the scope mail.send"
-            return AuthenticationFailed(words, 200, provider=self.name)
-        return super().key_trouble(answer)
+            text = f"{self.name} takes the key, but it lacks the scope mail.send"
+            return AuthenticationFailed(text, 200, provider=self.name)
+        return super().key_error(answer)
 
-    def wait(self, answer: Answer) -> float | None:
-        return super().wait(answer) or seconds_until(answer.headers.get("X-RateLimit-Reset"))
+    def retry_after(self, answer: Answer) -> float | None:
+        # docs.sendgrid.com, Rate Limits: the reset is in unix seconds.
+        return super().retry_after(answer) or seconds_until(answer.headers.get("X-RateLimit-Reset"))
 
 
-def _filled(fields: dict[str, Any]) -> dict[str, Any]:
-    # An empty list or value is a 400.
+def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    # Twilio's OpenAPI: lists and values have at least one item or character; else it is a 400.
     return {name: value for name, value in fields.items() if value}
 
 
 def _person(address: Address) -> dict[str, str]:
-    return _filled({"email": address.email, "name": address.name})
+    return _without_empty({"email": address.email, "name": address.name})
 
 
 def _recipients(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
-    # Here, unlike in the sender, a name must not hold a comma or semicolon.
+    # docs.sendgrid.com, Personalizations: the name of a recipient must not hold a comma or
+    # semicolon; that of the sender may.
     separators = str.maketrans(",;", "  ")
     return [
         _person(Address(address.email, " ".join(address.name.translate(separators).split())))
@@ -117,7 +124,7 @@ def _recipients(addresses: tuple[Address, ...]) -> list[dict[str, str]]:
 
 
 def _content(message: EmailMessage) -> list[dict[str, str]]:
-    # The order is part of the contract: text before HTML.
+    # Twilio's OpenAPI: text/plain stands before text/html.
     parts = (("text/plain", message.text), ("text/html", message.html))
     return [{"type": kind, "value": value} for kind, value in parts if value]
 

@@ -15,8 +15,8 @@ from providers.base import (
     attachment_fields,
 )
 from providers.http import HttpProvider, seconds_until
-from providers.sequenzy_subscribers import SequenzySubscribers
-from providers.sequenzy_webhook import SequenzyWebhook
+from providers.sequenzy.subscribers import SequenzySubscribers
+from providers.sequenzy.webhook import SequenzyWebhook
 
 SEND_SCOPE = "transactional:send"
 
@@ -28,10 +28,12 @@ class Sequenzy(HttpProvider):
     webhook = SequenzyWebhook()
     subscribers = SequenzySubscribers
     default_url = "https://api.sequenzy.com/api/v1"
-    ping_path = "/account"
+    key_check_path = "/account"
     # Domains that were added lately have names of their own; only the dashboard shows them.
     sender_records = SenderRecords(selectors=("sequenzy",), return_path="rp", always=False)
     capabilities = Capabilities(
+        # Sequenzy's SDK: 50 recipients, one replyTo, 10 files of 15 MB together; a repeated key
+        # gives the first answer for 14 days.
         max_recipients=50,
         max_reply_to=1,
         max_attachments=10,
@@ -54,7 +56,7 @@ class Sequenzy(HttpProvider):
                 attachment_fields(file, content_type="contentType", content_id="contentId")
                 for file in message.attachments
             ],
-            **_template_proof(message),
+            **_escape_placeholders(message),
         }
         if message.category == "marketing":
             payload["emailType"] = "marketing"
@@ -64,13 +66,14 @@ class Sequenzy(HttpProvider):
         return WireRequest(path="/transactional/send", body=body, headers={"Idempotency-Key": key})
 
     def call(self, request: WireRequest) -> Answer:
+        # Sequenzy's SDK: the body of a 2xx has a `success`, too.
         answer = super().call(request)
         if answer.get("success") is False:
-            raise InvalidMessage(self.explanation(answer), answer.status, provider=self.name)
+            raise InvalidMessage(self.describe(answer), answer.status, provider=self.name)
         return answer
 
     def receipt(self, answer: Answer) -> Receipt:
-        # `emailSendId` is the id its webhooks carry; `jobId` is an older queue id.
+        # docs.sequenzy.com: webhooks carry `emailSendId`; `jobId` is a legacy queue id.
         message_id = answer.get("emailSendId") or answer.get("jobId")
         ignored = answer.get("ignoredHeaders")
         notes = tuple(
@@ -80,33 +83,34 @@ class Sequenzy(HttpProvider):
         )
         return Receipt(provider=self.name, message_id=message_id, status=answer.status, notes=notes)
 
-    def words(self, answer: Answer) -> str:
+    def error_message(self, answer: Answer) -> str:
         error = answer.get("error")
         if isinstance(error, dict):
             error = ": ".join(str(error[part]) for part in ("code", "message") if error.get(part))
         parts = (error, answer.get("message"), answer.get("title"), answer.get("description"))
         return next((str(part) for part in parts if part), "")
 
-    def refusal(self, answer: Answer, words: str) -> EmailSendError | None:
+    def error_by_body(self, answer: Answer, text: str) -> EmailSendError | None:
+        # Sequenzy's SDK: 409 is a key that was used with other content; `retryable` outranks 503.
         if answer.status == 409:
-            return InvalidMessage(f"idempotency_mismatch: {words}", 409, provider=self.name)
+            return InvalidMessage(f"idempotency_mismatch: {text}", 409, provider=self.name)
         if answer.status == 503 and answer.get("retryable") is False:
-            return ProviderUnavailable(words, 503, retryable=False, provider=self.name)
+            return ProviderUnavailable(text, 503, retryable=False, provider=self.name)
         return None
 
-    def key_trouble(self, answer: Answer) -> EmailSendError | None:
+    def key_error(self, answer: Answer) -> EmailSendError | None:
         """The account names the scopes that a key lacks; a key that may not even ask is valid."""
-        words = self.words(answer).lower()
-        if answer.status == 403 and "missing required scopes" in words:
-            return self.error(answer) if SEND_SCOPE in words else None
+        message = self.error_message(answer).lower()
+        if answer.status == 403 and "missing required scopes" in message:
+            return self.error(answer) if SEND_SCOPE in message else None
         rights = answer.get("apiKeyPermissions")
         if answer.status == 200 and isinstance(rights, dict) and _cannot_send(rights):
             text = f"{self.name} takes the key, but it lacks the scope {SEND_SCOPE}"
             return AuthenticationFailed(text, 200, provider=self.name)
-        return super().key_trouble(answer)
+        return super().key_error(answer)
 
-    def wait(self, answer: Answer) -> float | None:
-        return super().wait(answer) or seconds_until(answer.headers.get("X-RateLimit-Reset"))
+    def retry_after(self, answer: Answer) -> float | None:
+        return super().retry_after(answer) or seconds_until(answer.headers.get("X-RateLimit-Reset"))
 
 
 def _cannot_send(rights: dict[str, Any]) -> bool:
@@ -121,13 +125,14 @@ def _addresses(addresses: tuple[Address, ...]) -> list[str]:
 
 
 def _headers(message: EmailMessage) -> dict[str, str]:
-    # In its marketing mode Sequenzy adds its own pair; nobody needs two ways out.
+    # Sequenzy's SDK: emailType marketing adds a List-Unsubscribe pair; nobody needs two ways out.
     own = ("list-unsubscribe", "list-unsubscribe-post") if message.category == "marketing" else ()
     return {name: value for name, value in message.headers.items() if name.lower() not in own}
 
 
-def _template_proof(message: EmailMessage) -> dict[str, Any]:
-    # Sequenzy fills {{placeholders}} in subject and body. An entity keeps a typed "{{" in HTML;
+def _escape_placeholders(message: EmailMessage) -> dict[str, Any]:
+    # Sequenzy's SDK: {{placeholders}} in subject and body are replaced by `variables`, a missing
+    # one by nothing, and `body` is HTML. An entity keeps a typed "{{" in HTML;
     # a subject knows no entities, so a variable whose value is "{{" brings it back.
     body = message.html or escape(message.text).replace("\n", "<br>\n")
     return {

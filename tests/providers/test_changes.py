@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from errors import InvalidMessage
-from subscriber_changes import (
+from providers.changes import (
     MAX_ATTRIBUTES,
     MAX_TAGS,
     AddTag,
@@ -14,9 +14,9 @@ from subscriber_changes import (
     RemoveTag,
     Subscribe,
     Unsubscribe,
-    freeze_change,
+    change_from_json,
+    change_to_json,
     kind_of,
-    thaw_change,
 )
 
 ANN = "ann@example.com"
@@ -42,8 +42,8 @@ ANN = "ann@example.com"
     ],
 )
 def test_a_change_is_the_same_after_the_outbox(change, kind):
-    stored = json.loads(json.dumps(freeze_change(change)))
-    assert thaw_change(stored) == change
+    stored = json.loads(json.dumps(change_to_json(change)))
+    assert change_from_json(stored) == change
     assert stored["change"] == kind_of(change) == kind
 
 

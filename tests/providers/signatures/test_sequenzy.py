@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from signatures import verify_sequenzy_signature
-from tests.signatures.conftest import ARABIC, FULL_WIDTH, NOW, with_digits_from
+from providers.signatures import verify_sequenzy_signature
+from tests.providers.signatures.conftest import ARABIC, FULL_WIDTH, NOW, with_digits_from
 
 SECRET = "whsec_seq_secret"
 BODY = (

@@ -13,8 +13,8 @@ import pytest
 from resend import Webhooks
 from svix.webhooks import Webhook
 
-from signatures import verify_svix_signature
-from tests.signatures.conftest import ARABIC, FULL_WIDTH, NOW, with_digits_from
+from providers.signatures import verify_svix_signature
+from tests.providers.signatures.conftest import ARABIC, FULL_WIDTH, NOW, with_digits_from
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
 KEY = b"0123456789abcdef01234567"

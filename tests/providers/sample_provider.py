@@ -1,0 +1,81 @@
+"""Acme: the smallest provider that sends an email and hears what became of it.
+
+Copy it to `providers/acme.py` and set EMAIL_PROVIDER, ACME_API_KEY and ACME_WEBHOOK_SECRET.
+"""
+
+import hmac
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+
+from message import EmailMessage
+from providers.base import Answer, Capabilities, Receipt, WireRequest
+from providers.events import BounceClass, EventType, TrackingEvent
+from providers.http import HttpProvider
+from providers.webhook import Item, UnusableEvent, Webhook, json_value, parse_time
+
+EVENT_TYPES = {"delivered": EventType.DELIVERED, "bounced": EventType.BOUNCED}
+
+
+class AcmeWebhook(Webhook):
+    """One event a body, signed in the header X-Acme-Signature."""
+
+    setting = "ACME_WEBHOOK_SECRET"
+
+    def is_genuine(
+        self, payload: bytes, headers: Mapping[str, str], secret: str, max_age: float | None = None
+    ) -> bool:
+        expected = hmac.new(secret.encode(), payload, sha256).hexdigest()
+        given = headers.get("x-acme-signature", "")
+        return hmac.compare_digest(expected.encode(), given.encode())
+
+    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+        event = json_value(payload)
+        if not isinstance(event, dict) or "id" not in event:
+            raise UnusableEvent("the body is no event")
+        return [Item(event_id=str(event["id"]), type=str(event.get("type")), data=event)]
+
+    def read(self, item: Item) -> TrackingEvent | None:
+        kind = EVENT_TYPES.get(item.type)
+        if kind is None:
+            return None
+        return TrackingEvent(
+            provider="acme",
+            event_id=item.event_id,
+            type=kind,
+            at=parse_time(item.data.get("time")),
+            provider_message_id=str(item.data.get("message_id")),
+            bounce=BounceClass.HARD if kind is EventType.BOUNCED else None,
+            reason=str(item.data.get("reason") or ""),
+        )
+
+
+class Acme(HttpProvider):
+    """One recipient, no attachments; a repeated key sends a second email."""
+
+    name = "acme"
+    default_url = "https://api.acme.example"
+    webhook = AcmeWebhook()
+    capabilities = Capabilities(
+        max_recipients=1, max_reply_to=0, max_attachments=0, max_bytes=10**7, idempotency_window=0
+    )
+
+    def build(self, message: EmailMessage, key: str) -> WireRequest:
+        self.check(message, key)
+        fields = {
+            "from": str(message.from_email),
+            "to": str(message.to[0]),
+            "cc": [str(each) for each in message.cc],
+            "bcc": [str(each) for each in message.bcc],
+            "subject": message.subject,
+            "text": message.text,
+            "html": message.html,
+            "headers": dict(message.headers),
+        }
+        return WireRequest(path="/send", body=json.dumps(fields).encode())
+
+    def receipt(self, answer: Answer) -> Receipt:
+        return Receipt(provider=self.name, message_id=answer.get("id"), status=answer.status)
+
+    def error_message(self, answer: Answer) -> str:
+        return str(answer.get("error") or "")
