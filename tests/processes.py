@@ -101,7 +101,7 @@ class Process:
                 raise AssertionError(f"{self.command} ended; it said:\n{self.output()}")
             try:
                 return requests.get(url, timeout=5).status_code < 500
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 return False
 
         wait_until(answers, f"{url} from {self.command}")
