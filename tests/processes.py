@@ -13,7 +13,7 @@ from typing import Self
 import requests
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 30.0  # seconds until a test gives up on a process
+PATIENCE = 60.0  # seconds until a test gives up on a process
 
 
 def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:

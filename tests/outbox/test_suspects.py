@@ -13,6 +13,7 @@ from outbox.delivery import gate
 from outbox.gate import Gate
 from providers.base import Receipt
 from tests.outbox.rows import answer, change, queue, row, yes
+from tests.processes import PATIENCE
 
 
 def die_with(email_id: str) -> None:
@@ -88,7 +89,7 @@ def test_alone_waits_for_those_inside():
     def stay() -> None:
         with doors.together():
             inside.set()
-            leave.wait(5)
+            leave.wait(PATIENCE)
 
     def be_alone() -> None:
         with doors.alone():
@@ -96,10 +97,10 @@ def test_alone_waits_for_those_inside():
 
     first, second = threading.Thread(target=stay), threading.Thread(target=be_alone)
     first.start()
-    assert inside.wait(5)
+    assert inside.wait(PATIENCE)
     second.start()
     assert not alone.wait(0.1)
     leave.set()
-    assert alone.wait(5)
+    assert alone.wait(PATIENCE)
     first.join()
     second.join()
