@@ -13,7 +13,7 @@ from typing import Self
 import requests
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 30.0  # seconds until a test gives up on a process
+PATIENCE = 60.0  # seconds until a test gives up on a process
 
 
 def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
@@ -101,7 +101,7 @@ class Process:
                 raise AssertionError(f"{self.command} ended; it said:\n{self.output()}")
             try:
                 return requests.get(url, timeout=5).status_code < 500
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 return False
 
         wait_until(answers, f"{url} from {self.command}")

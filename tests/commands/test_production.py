@@ -59,15 +59,14 @@ def test_200_sign_ups_give_200_welcome_emails_each_once_though_the_worker_is_kil
         web.wait_for_http(f"{url}/healthz")
         worker.wait_for_output("ready.")
         with ThreadPoolExecutor(8) as pool:
-            answers = pool.map(lambda address: sign_up(url, address), addresses)
+            before = pool.map(lambda address: sign_up(url, address), addresses[::2])
             wait_until(lambda: len(slow_simulator.accepted()) > 20, "the first emails")
             worker.kill()
-            in_between = len(slow_simulator.accepted())
-            assert set(answers) == {201}
-        assert in_between < SIGN_UPS
+            after = pool.map(lambda address: sign_up(url, address), addresses[1::2])
+            assert {*before, *after} == {201}
         worker.start()
-        wait_until(lambda: len(slow_simulator.accepted()) >= SIGN_UPS, "all emails", 60)
-        wait_until(lambda: _states(url)["accepted"] == SIGN_UPS, "all rows accepted", 60)
+        wait_until(lambda: len(slow_simulator.accepted()) >= SIGN_UPS, "all emails", 180)
+        wait_until(lambda: _states(url)["accepted"] == SIGN_UPS, "all rows accepted", 180)
     received = Counter(record["to"][0] for record in slow_simulator.accepted())
     assert received == Counter(addresses)
 
@@ -75,14 +74,14 @@ def test_200_sign_ups_give_200_welcome_emails_each_once_though_the_worker_is_kil
 def test_a_stopping_web_process_finishes_the_emails_in_flight(
     slow_simulator: Simulator, sqlite_url: str, tmp_path: Path
 ):
-    variables = settings(slow_simulator, sqlite_url)
+    variables = settings(slow_simulator, sqlite_url, EMAIL_TIMEOUT="20", EMAIL_LEASE="40")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = ["gunicorn", "app:app", "-w", "1", "--bind", f"127.0.0.1:{port}"]
     with Process(command, variables, tmp_path / "web.log") as web:
         web.wait_for_http(f"{url}/healthz")
-        assert sign_up(url, "slow-1000@example.com") == 201
-        wait_until(lambda: _states(url).get("sending") == 1, "the call to begin")
+        assert sign_up(url, "slow-3000@example.com") == 201
+        wait_until(lambda: bool(slow_simulator.accepted()), "the call to begin")
         assert web.terminate() == 0
     [record] = slow_simulator.accepted()
     assert record["id"] in web.output()  # the yes was recorded, so nobody repeats it

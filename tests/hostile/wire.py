@@ -7,7 +7,7 @@ from http.client import HTTPResponse
 from typing import NamedTuple
 
 Header = tuple[str, str | bytes]
-TIMEOUT = 20.0  # seconds until a test gives up on an answer
+TIMEOUT = 60.0  # seconds until a test gives up on an answer
 
 
 class Answer(NamedTuple):

@@ -103,8 +103,6 @@ def delivery(
             "RESEND_API_KEY": "re_test",
             "RESEND_BASE_URL": simulator_process.url,
             "EMAIL_SWEEP": "0.2",
-            "EMAIL_TIMEOUT": "2",
-            "EMAIL_LEASE": "6",
         }
         if mode == "celery":
             valkey: Valkey = request.getfixturevalue("valkey")

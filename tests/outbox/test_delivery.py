@@ -73,9 +73,11 @@ def test_a_temporary_failure_is_tried_again(delivery: Delivery):
 
 def test_a_rate_limit_costs_no_attempt(delivery: Delivery):
     email_id = delivery.send(message(someone("429-1")))
-    assert delivery.wait_for_attempts(email_id, 1).attempts == 0
+    delivery.wait_for_attempts(email_id, 1)
     delivery.hasten(email_id)
-    assert delivery.wait_for(email_id, State.ACCEPTED).attempts == 1
+    row = delivery.wait_for(email_id, State.ACCEPTED)
+    assert [each.outcome for each in row.tries] == ["RateLimited", "accepted"]
+    assert row.attempts == 1
 
 
 def test_a_refused_message_fails_with_the_providers_words(delivery: Delivery):

@@ -16,6 +16,7 @@ from outbox.sweep import sweep
 from outbox.tables import State
 from providers import Receipt
 from tests.outbox.rows import answer, change, queue, row, yes
+from tests.processes import PATIENCE
 
 
 def die_with(email_id: str) -> None:
@@ -91,7 +92,7 @@ def test_alone_waits_for_those_inside():
     def stay() -> None:
         with doors.shared():
             inside.set()
-            leave.wait(5)
+            leave.wait(PATIENCE)
 
     def be_alone() -> None:
         with doors.exclusive():
@@ -99,10 +100,10 @@ def test_alone_waits_for_those_inside():
 
     first, second = threading.Thread(target=stay), threading.Thread(target=be_alone)
     first.start()
-    assert inside.wait(5)
+    assert inside.wait(PATIENCE)
     second.start()
     assert not alone.wait(0.1)
     leave.set()
-    assert alone.wait(5)
+    assert alone.wait(PATIENCE)
     first.join()
     second.join()

@@ -25,7 +25,7 @@ from playwright.sync_api import (
 from tests.browser import open_browser
 from tests.processes import Process, free_port
 
-PATIENCE = 15_000  # milliseconds until a test gives up on a page
+PATIENCE = 60_000  # milliseconds until a test gives up on a page
 expect.set_options(timeout=PATIENCE)
 
 SETTINGS = {
@@ -46,34 +46,43 @@ PRODUCTION = SETTINGS | {
 
 
 class Watch:
-    """Notes in `problems` what no page of a browser profile may do."""
+    """Notes what no page of a browser profile may do."""
 
     def __init__(self, context: BrowserContext) -> None:
-        self.problems: list[str] = []
+        self._noted: list[str] = []
+        self._said: list[ConsoleMessage] = []
         self._refused: set[str] = set()
         context.on("console", self._on_console)
         context.on("weberror", self._on_error)
         context.on("request", self._on_request)
         context.on("response", self._on_response)
 
+    def problems(self) -> list[str]:
+        """Judged at the end, because a line on the console may come before its answer."""
+        return self._noted + [
+            f"console {each.type}: {each.text}" for each in self._said if not self._is_usual(each)
+        ]
+
+    def _is_usual(self, message: ConsoleMessage) -> bool:
+        """Chromium reports every page with a status of 4xx, such as a form that is shown again."""
+        return message.location["url"] in self._refused and "with a status of" in message.text
+
     def _on_console(self, message: ConsoleMessage) -> None:
-        # Chromium reports every page with a status of 4xx, such as a form that is shown again.
-        refused = message.location["url"] in self._refused and "with a status of" in message.text
-        if message.type in ("error", "warning") and not refused:
-            self.problems.append(f"console {message.type}: {message.text}")
+        if message.type in ("error", "warning"):
+            self._said.append(message)
 
     def _on_error(self, error: WebError) -> None:
-        self.problems.append(f"error: {error.error}")
+        self._noted.append(f"error: {error.error}")
 
     def _on_request(self, request: Request) -> None:
         if not request.url.startswith("http://127.0.0.1:"):
-            self.problems.append(f"request to the outside: {request.url}")
+            self._noted.append(f"request to the outside: {request.url}")
 
     def _on_response(self, response: Response) -> None:
         if response.request.is_navigation_request() and 400 <= response.status < 500:
             self._refused.add(response.url)
         elif response.status >= 400:
-            self.problems.append(f"{response.status} from {response.url}")
+            self._noted.append(f"{response.status} from {response.url}")
 
 
 @pytest.fixture(scope="package")
@@ -118,7 +127,7 @@ def watched_context(browser: Browser, **options: Any) -> Iterator[BrowserContext
     watch = Watch(context)
     yield context
     context.close()
-    assert watch.problems == []
+    assert watch.problems() == []
 
 
 def _serve(settings: dict[str, str], migrated: Path, folder: Path) -> Iterator[str]:

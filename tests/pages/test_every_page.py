@@ -116,6 +116,7 @@ def page(
         assert answer.status == place.status
         if place.refused:
             submit_past_the_checks_of_the_browser(page)
+        page.wait_for_load_state()  # words can be seen before the style sheet is there
         yield page
 
 
@@ -154,6 +155,7 @@ def test_the_keyboard_sees_where_it_is_and_the_skip_link_leads_past_the_navigati
     assert [stop for stop in stops if not stop["visible"]] == []
     page.get_by_role("link", name="Skip to content").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
     page.keyboard.press("Tab")
     assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
 

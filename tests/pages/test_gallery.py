@@ -20,7 +20,8 @@ def test_each_sample_is_shown_without_errors_and_fits_a_phone(page: Page, email:
     samples = page.get_by_role("navigation", name="Samples").get_by_role("link")
     expect(samples).to_have_text(list(email.samples))
     for sample in email.samples:
-        samples.get_by_text(sample, exact=True).click()
+        with page.expect_navigation():
+            samples.get_by_text(sample, exact=True).click()
         expect(samples.and_(page.locator("[aria-current=page]"))).to_have_text(sample)
         expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
@@ -44,11 +45,13 @@ def test_the_choices_change_the_frame_and_stay_when_the_email_changes(page: Page
     page.emulate_media(color_scheme="dark")
     page.goto("/preview")
     for width in ("375", "800"):
-        page.get_by_role("link", name=f"{width} px").click()
+        with page.expect_navigation():
+            page.get_by_role("link", name=f"{width} px").click()
         expect(page.locator("iframe")).to_have_css("width", f"{width}px")
     ground = page.frame_locator("iframe").locator("body")
     light = ground.evaluate(GROUND)  # though the reader's own scheme is dark
-    page.get_by_role("link", name="Dark").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Dark").click()
     expect(ground).not_to_have_css("background-color", light)
     dark = ground.evaluate(GROUND)
     page.emulate_media(color_scheme="light")

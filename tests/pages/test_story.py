@@ -139,7 +139,7 @@ def test_a_contact_message_arrives_once_with_its_line_breaks_even_after_a_reload
     page.goto("/inbox?q=Dora")
     expect(page.get_by_role("listitem").filter(has_text="New message from Dora")).to_have_count(1)
     frame = open_email(page, "owner@example.com", "New message from Dora")
-    expect(frame.locator("td.panel")).to_be_visible()
+    page.wait_for_load_state()
     assert frame.locator("td.panel").inner_text() == "First line\nSecond <b>line</b>"
 
 

@@ -195,7 +195,7 @@ def test_a_retry_after_is_believed_within_limits(listener: Listener, header, wai
 def test_a_retry_after_may_be_a_date(listener: Listener, seconds, wait):
     date = formatdate(time.time() + seconds, usegmt=True)
     error = failure(told(listener, "resend", 503, {}, f"Retry-After: {date}"))
-    assert error.retry_after == pytest.approx(wait, abs=5)
+    assert error.retry_after == pytest.approx(wait, abs=60)
 
 
 @pytest.mark.parametrize(
@@ -217,4 +217,4 @@ def test_each_vendor_has_its_own_header_for_the_wait(listener, name, header, val
 def test_a_reset_in_unix_seconds_is_a_wait_from_now(listener: Listener, name):
     header = f"X-RateLimit-Reset: {int(time.time()) + 1200}"
     wait = failure(told(listener, name, 429, {}, header)).retry_after
-    assert wait == pytest.approx(1200, abs=5)
+    assert wait == pytest.approx(1200, abs=60)

@@ -98,7 +98,7 @@ def test_the_deadline_cuts_a_dripping_answer_under_tls_too(tmp_path: Path, monke
     path = certificate(tmp_path / "known.pem", "127.0.0.1")
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with serve(path) as server:
-        server.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n", b" " * 60)
+        server.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 600\r\n\r\n", b" " * 600)
         with pytest.raises(OutcomeUnknown):
-            send(new_provider("resend", server.url, timeout=1), plain(), ID)
+            send(new_provider("resend", server.url, timeout=2), plain(), ID)
         assert not server.dripped

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 ROOT = Path(__file__).parents[2]
-START_TIMEOUT = 15  # seconds
+START_TIMEOUT = 60  # seconds
 REPORT_TIMEOUT = 60  # seconds
 NONE = 999_999_999  # more attempts than there will be
 

@@ -14,6 +14,7 @@ from resend.exceptions import (
     ValidationError,
 )
 
+from tests.processes import wait_until
 from tests.simulator.conftest import RESEND, Post
 from tests.simulator.process import Simulator
 
@@ -75,14 +76,13 @@ def test_a_repeated_key_with_other_content_is_a_conflict(simulator):
 
 
 def test_a_key_whose_first_request_is_unanswered_is_refused_for_now(post: Post, simulator):
-    slow = RESEND | {"to": "slow-600@example.com"}
+    slow = RESEND | {"to": "slow-3000@example.com"}
     answers: list[requests.Response] = []
     first = threading.Thread(
         target=lambda: answers.append(post("/emails", slow, Idempotency_Key="k-1"))
     )
     first.start()
-    while first.is_alive() and not simulator.accepted():
-        pass
+    wait_until(lambda: bool(simulator.accepted()), "the first request to be accepted")
     with pytest.raises(ResendError) as caught:
         send(slow, idempotency_key="k-1")
     first.join()

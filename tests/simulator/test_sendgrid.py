@@ -126,7 +126,7 @@ def test_the_sdk_reads_the_errors(client, simulator):
 def test_a_429_gives_the_moment_of_the_reset(client):
     with pytest.raises(TooManyRequestsError) as caught:
         client.send(mail(to="429@example.com"))
-    assert int(caught.value.headers["X-RateLimit-Reset"]) == pytest.approx(time.time(), abs=5)
+    assert int(caught.value.headers["X-RateLimit-Reset"]) == pytest.approx(time.time(), abs=60)
     assert caught.value.headers["X-RateLimit-Remaining"] == "0"
 
 
