@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import func, select, text
@@ -16,12 +17,13 @@ from tests.conftest import MakeApp
 from tests.outbox.rows import open_attempt, queue
 from tests.processes import ROOT
 
-HEAD = """
+HEAD = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+HEADER = f"""
 import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0001"
+down_revision = "{HEAD}"
 branch_labels = None
 depends_on = None
 """
@@ -60,7 +62,7 @@ def test_migrations_go_down_and_up_again(make_app: MakeApp, database_url: str):
 def with_next(folder: Path, body: str) -> str:
     """The directory of our migrations and one more."""
     ours = shutil.copytree(ROOT / "migrations", folder / "migrations")
-    (ours / "versions" / "next.py").write_text(HEAD + body, encoding="utf-8")
+    (ours / "versions" / "next.py").write_text(HEADER + body, encoding="utf-8")
     return str(ours)
 
 
@@ -102,6 +104,6 @@ def test_on_sqlite_a_migration_that_leaves_orphans_is_undone_and_says_which(
         assert "attempts (1 row), email_events (1 row)" in caplog.text
         assert counts() == [1, 1, 1]
         with db.engine.connect() as connection:
-            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0001"
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD
             assert connection.scalar(text("PRAGMA foreign_keys")) == 1
             assert not connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name='reached'"))
