@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from extensions import Base
 from message import new_id
@@ -43,6 +43,15 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(100))
     password_hash: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+def forget_user(session: Session, user: User) -> None:
+    """What `flask email forget` does with an account: yours to edit.
+
+    Your own tables that refer to users come first here: delete their rows, or anonymise them.
+    It runs in the transaction of `forget`, which commits.
+    """
+    session.delete(user)
 
 
 class OutboxRow(Base):

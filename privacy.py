@@ -1,14 +1,12 @@
-"""What is not kept: old bodies, old rows, and everything about somebody who asks for it."""
+"""What is not kept: old bodies, old rows, and emails and events of somebody who is forgotten."""
 
 from datetime import timedelta
 from typing import Any
 
-from attrs import frozen
 from sqlalchemy import String, case, cast, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-import suppression
-from models import OutboxEmail, OutboxRow, ReceivedEvent, State, User, utc_now
+from models import OutboxEmail, OutboxRow, ReceivedEvent, State, utc_now
 from outbox.blanking import blank
 from outbox.transactions import changed_rows
 from webhook_inbox import Outcome
@@ -23,16 +21,6 @@ DONE = (
 
 class StillSending(Exception):
     """Somebody cannot be forgotten in the middle of an email."""
-
-
-@frozen(kw_only=True)
-class Forgotten:
-    """How much there was about somebody."""
-
-    emails: int
-    events: int
-    accounts: int
-    suppressions: int
 
 
 def remove_bodies(session: Session, *, older_than: timedelta) -> int:
@@ -68,23 +56,17 @@ def remove_events(session: Session, *, older_than: timedelta) -> int:
     return changed_rows(session, delete(ReceivedEvent).where(ReceivedEvent.received_at < before))
 
 
-def forget(session: Session, address: str) -> Forgotten:
-    """Remove whatever is stored about `address`, and take back what waits for it.
+def forget_emails(session: Session, address: str) -> list[str]:
+    """Remove every email to, in copy to or written by `address`, sent or waiting; their ids.
 
-    Received events keep their ids alone, so that a redelivery has no effect. Raises `StillSending`
-    while an email is on its way, whose outcome would be lost.
+    Raises `StillSending` while one is on its way, whose outcome would be lost.
     """
-    address = address.lower()
     rows = _rows_about(session, address)
     if any(row.state == State.SENDING for row in rows):
         raise StillSending(f"an email with {address} is being sent now; try again in a minute")
     ids = [row.id for row in rows]
-    return Forgotten(
-        events=_empty_events(session, address, ids),
-        emails=changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(ids))),
-        accounts=changed_rows(session, delete(User).where(User.email == address)),
-        suppressions=suppression.forget(session, address),
-    )
+    session.execute(delete(OutboxRow).where(OutboxRow.id.in_(ids)))
+    return ids
 
 
 def _rows_about(session: Session, address: str) -> list[OutboxRow]:
@@ -100,9 +82,13 @@ def _people(stored: dict[str, Any]) -> set[str]:
     return {each["email"].lower() for name in fields for each in stored.get(name, [])}
 
 
-def _empty_events(session: Session, address: str, ids: list[str]) -> int:
+def forget_events(session: Session, address: str, email_ids: list[str]) -> int:
+    """Empty the received events about `address` or those emails; how many.
+
+    Their own ids stay, so that a redelivery has no effect.
+    """
     about = or_(
-        ReceivedEvent.email_id.in_(ids),
+        ReceivedEvent.email_id.in_(email_ids),
         ReceivedEvent.payload.icontains(f'"{address}"', autoescape=True),
         ReceivedEvent.payload.icontains(f"<{address}>", autoescape=True),
     )
