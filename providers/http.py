@@ -26,6 +26,7 @@ from subscriber_changes import SubscriberChange
 
 MAX_ANSWER = 64 * 1024  # bytes; a receipt has a few hundred
 MAX_LIST = 1024 * 1024  # of what is only read: 500 definitions of fields are 100 KB
+SHORTEST_KEY = 8  # characters; a shorter one ("any", at a simulator) is part of ordinary words
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds we believe a Retry-After
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no log line or column should hold
@@ -113,7 +114,9 @@ class HttpProvider(Provider):
 
     def explanation(self, answer: Answer) -> str:
         """One line for logs and rows: the status and at most 500 characters of the words."""
-        words = (self.words(answer) or answer.text).replace(self._api_key, "[key]")
+        words = self.words(answer) or answer.text
+        if len(self._api_key) >= SHORTEST_KEY:
+            words = words.replace(self._api_key, "[key]")
         words = _NOT_TEXT.sub(" ", words[:500]).strip()
         return f"{self.name} answered {answer.status}: {words or 'no explanation'}"
 
