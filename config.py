@@ -198,6 +198,7 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
         secure_url(values["APP_URL"])
     except ValueError as error:
         problems.append(f"APP_URL {error}")
+    _check_addresses(values, problems)
     if chain == ("inbox",):
         problems.append(
             f"EMAIL_PROVIDER=inbox sends nothing; choose from {', '.join(PROVIDERS)}, "
@@ -206,6 +207,21 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
     for name, secret in SIMULATOR_SECRETS.items():
         if secret in (values[name] or ()):
             problems.append(f"{name} is the simulator's, which everybody knows; use your own")
+
+
+def _check_addresses(values: dict[str, Any], problems: list[str]) -> None:
+    sender, contact = values["FROM_EMAIL"], values["CONTACT_EMAIL"]
+    named = {"FROM_EMAIL": sender} | ({} if contact == sender else {"CONTACT_EMAIL": contact})
+    problems.extend(
+        f"{name} is at {value.domain}, a name that exists on your own machine or network only"
+        for name, value in named.items()
+        if value and value.is_local
+    )
+    if contact and contact.is_noreply:
+        problems.append(
+            f"CONTACT_EMAIL (by default the address of FROM_EMAIL) is {contact.email}, which "
+            "nobody reads; set it to an address where people get an answer"
+        )
 
 
 def _is_sqlite(values: dict[str, Any]) -> bool:

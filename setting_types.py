@@ -68,7 +68,7 @@ def address(value: str) -> Address:
     try:
         return Address.parse(value)
     except EmailSendError as error:
-        raise ValueError(f"must be like 'Your App <noreply@yourdomain.com>': {error}") from None
+        raise ValueError(f"must be like 'Your App <hello@yourdomain.com>': {error}") from None
 
 
 def url(value: str) -> str:

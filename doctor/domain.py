@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
+from address import LOCAL_DOMAINS
 from doctor.checks import Check, hint, ok, problem, skipped
 from doctor.dkim import find_key
 from doctor.dmarc import find_policy
@@ -15,7 +16,10 @@ from providers import HTTP_PROVIDERS
 from providers.base import SenderRecords
 
 # Nobody sends from these: RFC 2606, and the sample in FROM_EMAIL.
-SAMPLES = ("example.com", "example.net", "example.org", "example", "invalid", "yourdomain.com")
+SAMPLES = (
+    *("example.com", "example.net", "example.org", "example", "invalid", "yourdomain.com"),
+    *LOCAL_DOMAINS,
+)
 
 
 @frozen(kw_only=True)
