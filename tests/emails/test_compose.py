@@ -87,11 +87,11 @@ def test_a_module_in_the_package_is_found_without_being_listed(tmp_path):
     shutil.copytree(ROOT / "emails", tmp_path / "emails")
     for module in LADDER[: LADDER.index("message") + 1]:  # all that an email may know of
         shutil.copy(ROOT / f"{module}.py", tmp_path)
-    (tmp_path / "emails" / "trials.py").write_text(
+    (tmp_path / "emails" / "of_this_test.py").write_text(
         "from emails.compose import compose, email\n"
-        "@email('trial-ends', samples={'normal': {'to': 'ann@example.com'}})\n"
-        "def trial_ends(*, to):\n"
-        "    return compose('trial-ends', to=to, subject='Three days')\n"
+        "@email('of-this-test', samples={'normal': {'to': 'ann@example.com'}})\n"
+        "def of_this_test(*, to):\n"
+        "    return compose('of-this-test', to=to, subject='Three days')\n"
     )
 
     listed = subprocess.run(
@@ -102,5 +102,5 @@ def test_a_module_in_the_package_is_found_without_being_listed(tmp_path):
         check=True,
     )
 
-    assert "trial-ends" in listed.stdout.split()
+    assert "of-this-test" in listed.stdout.split()
     assert "welcome" in listed.stdout.split()

@@ -43,10 +43,9 @@ def test_nobody_is_invited_to_write_where_nobody_reads(email_app, email, sample,
     monkeypatch.setitem(email_app.config, "CONTACT_EMAIL", Address("no-reply@example.com"))
     message = email.compose(**sample)
 
-    assert [check for check in checks(message) if check.problem] == []
     for before, now in ((invited.html, message.html), (invited.text, message.text)):
         assert "no-reply" not in now
-        assert not re.search(r"Write to\s+(and|,)", now)
+        assert "Write to" not in " ".join(now.split())
         assert len(now) < len(before) or "hello@example.com" not in before
     assert "\n\n\n" not in message.text
     assert not re.search(r"<p [^>]*>\s*</p>", message.html)
