@@ -77,13 +77,14 @@ def _bind_extensions(app: Flask) -> None:
 
 def _brand() -> dict[str, Any]:
     settings = current_app.config
+    contact = settings["CONTACT_EMAIL"]
     return {
         "current_year": datetime.now(UTC).year,
         "brand": {
             "name": settings["APP_NAME"],
             "url": settings["APP_URL"],
             "postal_address": settings["POSTAL_ADDRESS"],
-            "contact_email": settings["CONTACT_EMAIL"].email,
+            "contact_email": None if contact.is_noreply else contact.email,
             "billing_url": settings["BILLING_URL"],
         },
         "unsubscribe_url": email.unsubscribe_links.url,

@@ -48,7 +48,7 @@ def address(value: str) -> Address:
     try:
         return Address.parse(value)
     except EmailSendError as error:
-        raise ValueError(f"must be like 'Your App <noreply@yourdomain.com>': {error}") from None
+        raise ValueError(f"must be like 'Your App <hello@yourdomain.com>': {error}") from None
 
 
 def provider_chain(value: str) -> tuple[str, ...]:
@@ -201,6 +201,7 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
         secure_url(values["APP_URL"])
     except ValueError as error:
         problems.append(f"APP_URL {error}")
+    _check_addresses(values, problems)
     if chain == ("inbox",):
         problems.append(
             f"EMAIL_PROVIDER=inbox sends nothing; choose from {', '.join(_real_providers())}, "
@@ -215,6 +216,21 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
 
 def _real_providers() -> list[str]:
     return [name for name, provider in PROVIDERS.items() if provider.delivers]
+
+
+def _check_addresses(values: dict[str, Any], problems: list[str]) -> None:
+    sender, contact = values["FROM_EMAIL"], values["CONTACT_EMAIL"]
+    named = {"FROM_EMAIL": sender} | ({} if contact == sender else {"CONTACT_EMAIL": contact})
+    problems.extend(
+        f"{name} is at {value.domain}, a name that exists on your own machine or network only"
+        for name, value in named.items()
+        if value and value.is_local
+    )
+    if contact and contact.is_noreply:
+        problems.append(
+            f"CONTACT_EMAIL (by default the address of FROM_EMAIL) is {contact.email}, which "
+            "nobody reads; set it to an address where people get an answer"
+        )
 
 
 def _is_sqlite(values: dict[str, Any]) -> bool:

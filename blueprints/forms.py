@@ -3,7 +3,7 @@
 import json
 from typing import Any, Self
 
-from flask import request
+from flask import current_app, request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import EmailField, Field, PasswordField, StringField, TextAreaField
@@ -19,9 +19,12 @@ class EmailAddress:
 
     def __call__(self, form: FlaskForm, field: Any) -> None:
         try:
-            field.data = Address.parse(Address((field.data or "").strip()), "email").email
+            address = Address.parse(Address((field.data or "").strip()), "email")
         except InvalidMessage:
-            raise ValidationError("Enter an email address like name@example.com.") from None
+            address = None
+        if address is None or (address.is_local and not current_app.debug):
+            raise ValidationError("Enter an email address like name@example.com.")
+        field.data = address.email
 
 
 class OneLine:

@@ -4,13 +4,78 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import click
+from attrs import frozen
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+import models
 import webhooks
 from cli.group import email_commands
+from database import Base, db
 from errors import InvalidMessage
-from extensions import db
 from message import Address
-from outbox import retention
+from models import User
+from outbox import retention, suppression
+
+
+class StillReferenced(Exception):
+    """An account cannot be removed while other tables refer to it."""
+
+
+@frozen(kw_only=True)
+class Forgotten:
+    """How much there was about somebody."""
+
+    emails: int
+    events: int
+    accounts: int
+    suppressions: int
+
+
+def forget_person(session: Session, address: str) -> Forgotten:
+    """Remove whatever is stored about `address`, and take back what waits for it.
+
+    Raises `retention.StillSending` and `StillReferenced`; roll back then.
+    """
+    address = address.lower()
+    email_ids = retention.forget_emails(session, address)
+    return Forgotten(
+        emails=len(email_ids),
+        events=webhooks.forget(session, address, email_ids),
+        accounts=_forget_account(session, address),
+        suppressions=suppression.forget(session, address),
+    )
+
+
+def _forget_account(session: Session, address: str) -> int:
+    user = session.scalar(select(User).where(User.email == address))
+    if user is None:
+        return 0
+    try:
+        with session.begin_nested():
+            models.forget_user(session, user)
+    except IntegrityError:
+        tables = (
+            " and ".join(_tables_about(session, user)) or "a table that models.py does not know"
+        )
+        raise StillReferenced(
+            f"{tables} still refers to {address}'s account; let forget_user in models.py delete or "
+            "anonymise its rows before the account"
+        ) from None
+    return 1
+
+
+def _tables_about(session: Session, user: User) -> list[str]:
+    """The tables with rows that refer to `user`, and do not go or let go with it."""
+    return [
+        table.name
+        for table in Base.metadata.sorted_tables
+        for key in table.foreign_keys
+        if key.references(Base.metadata.tables[User.__tablename__])
+        and (key.ondelete or "").upper() not in ("CASCADE", "SET NULL")
+        and session.scalar(select(exists().where(key.parent == getattr(user, key.column.key))))
+    ]
 
 
 @email_commands.command("purge")
@@ -54,10 +119,11 @@ def forget(address: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Remove everything about {person}, and take back what waits?", abort=True)
     try:
-        forgotten = retention.forget(db.session(), person)
-    except retention.StillSending as error:
-        raise click.ClickException(str(error)) from None
-    db.session.commit()
+        forgotten = forget_person(db.session(), person)
+        db.session.commit()
+    except (retention.StillSending, StillReferenced) as error:
+        db.session.rollback()
+        raise click.ClickException(f"nothing was removed: {error}") from None
     click.echo(
         f"{forgotten.emails} emails, {forgotten.events} events and {forgotten.accounts} accounts "
         f"removed; {forgotten.suppressions} suppressions kept as hashes. "

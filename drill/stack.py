@@ -127,7 +127,7 @@ class Stack:
             "FLASK_DEBUG": "0",  # a developer's .env says otherwise
             "SECRET_KEY": "a-secret-of-the-drill-alone-0123456789",
             "APP_URL": "http://127.0.0.1",
-            "FROM_EMAIL": "Drill <noreply@drill.example.com>",
+            "FROM_EMAIL": "Drill <hello@drill.example.com>",
             "EMAIL_PROVIDER": scenario.provider,
             f"{provider}_API_KEY": "re_drill_key" if provider == "RESEND" else "SG.drill.key",
             f"{provider}_BASE_URL": self._simulator_url,

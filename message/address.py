@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from email.utils import formataddr
 
 from attrs import frozen
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from errors import InvalidMessage
 from message.headers import one_line
@@ -13,6 +13,14 @@ from message.headers import one_line
 _NAMED_ADDRESS = re.compile(
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"\s*|(?P<plain>[^<>"]*))<(?P<email>[^<>]+)>'
 )
+
+# Names of one's own machine and network (RFC 6761 and 6762), with which development signs up. A
+# value cannot know where the app runs: forms and settings refuse them in production.
+LOCAL_DOMAINS = ("test", "localhost", "local")
+for _name in {*LOCAL_DOMAINS} & {*SPECIAL_USE_DOMAIN_NAMES}:
+    SPECIAL_USE_DOMAIN_NAMES.remove(_name)  # the library's documented way
+
+_NOREPLY = re.compile(r"(no|do[-._]?not)[-._]?reply(?![a-z])", re.IGNORECASE)
 
 
 @frozen
@@ -38,6 +46,20 @@ class Address:
             raise InvalidMessage(f"{name} is not one email address", field=name)
         display = re.sub(r"\\(.)", r"\1", named["quoted"] or (named["plain"] or "").strip())
         return cls(_mailbox(named["email"], name), one_line(display, name, 255))
+
+    @property
+    def domain(self) -> str:
+        return self.email.rpartition("@")[2]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its domain exists on one's own machine or network only: `ann@app.test`."""
+        return self.domain.lower().endswith(tuple(f".{name}" for name in LOCAL_DOMAINS))
+
+    @property
+    def is_noreply(self) -> bool:
+        """Whether it says that nobody reads what is written to it: `no-reply@example.com`."""
+        return bool(_NOREPLY.match(self.email))
 
     def __str__(self) -> str:
         """The form headers use, with the name quoted where it must be."""

@@ -44,24 +44,26 @@ def _content_id(value: str | None) -> str | None:
 
 @frozen(kw_only=True)
 class Attachment:
-    """A file that travels with the email. With a `content_id` the HTML shows it as `cid:…`."""
+    """A file that travels with the email. With a `content_id` the HTML shows it as `cid:…`.
+
+    Without a `content_type` the type is guessed from the name.
+    """
 
     filename: str = field(converter=_filename)
     content: bytes = field(repr=False, converter=_content)
-    content_type: str = field(default="application/octet-stream", converter=_content_type)
+    content_type: str = field(converter=_content_type)
     content_id: str | None = field(default=None, converter=_content_id)
+
+    @content_type.default
+    def _guessed_type(self) -> str:
+        guessed, encoding = mimetypes.guess_type(self.filename)
+        return "application/octet-stream" if encoding or not guessed else guessed
 
     @classmethod
     def from_path(cls, path: str | Path, *, content_id: str | None = None) -> "Attachment":
-        """Read a file; the type is guessed from its name. Raises `OSError` if it cannot be read."""
+        """Read a file. Raises `OSError` if it cannot be read."""
         path = Path(path)
-        guessed, encoding = mimetypes.guess_type(path.name)
-        return cls(
-            filename=path.name,
-            content=path.read_bytes(),
-            content_type="application/octet-stream" if encoding or not guessed else guessed,
-            content_id=content_id,
-        )
+        return cls(filename=path.name, content=path.read_bytes(), content_id=content_id)
 
     @property
     def base64(self) -> str:

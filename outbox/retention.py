@@ -1,17 +1,13 @@
-"""What is not kept: old bodies, old rows, and everything about somebody who asks for it."""
+"""What is not kept: old bodies, old rows, and emails and events of somebody who is forgotten."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import frozen
 from flask import current_app
 from sqlalchemy import String, cast, delete, or_, select
 from sqlalchemy.orm import Session
 
-import webhooks
 from database import changed_rows, utc_now
-from models import User
-from outbox import suppression
 from outbox.tables import OutboxEmail, OutboxRow, State
 
 BATCH = 500
@@ -49,16 +45,6 @@ class StillSending(Exception):
     """Somebody cannot be forgotten in the middle of an email."""
 
 
-@frozen(kw_only=True)
-class Forgotten:
-    """How much there was about somebody."""
-
-    emails: int
-    events: int
-    accounts: int
-    suppressions: int
-
-
 def remove_bodies(session: Session, *, older_than: timedelta) -> int:
     """Remove text and attachments of some emails that are done with; how many, 0 when none is left.
 
@@ -86,23 +72,17 @@ def remove_rows(session: Session, *, older_than: timedelta) -> int:
     return changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(some), *old))
 
 
-def forget(session: Session, address: str) -> Forgotten:
-    """Remove whatever is stored about `address`, and take back what waits for it.
+def forget_emails(session: Session, address: str) -> list[str]:
+    """Remove every email to, in copy to or written by `address`, sent or waiting; their ids.
 
-    Received events keep their ids alone, so that a redelivery has no effect. Raises `StillSending`
-    while an email is on its way, whose outcome would be lost.
+    Raises `StillSending` while one is on its way, whose outcome would be lost.
     """
-    address = address.lower()
     rows = _rows_about(session, address)
     if any(row.state == State.SENDING for row in rows):
         raise StillSending(f"an email with {address} is being sent now; try again in a minute")
     ids = [row.id for row in rows]
-    return Forgotten(
-        events=webhooks.forget(session, address, ids),
-        emails=changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(ids))),
-        accounts=changed_rows(session, delete(User).where(User.email == address)),
-        suppressions=suppression.forget(session, address),
-    )
+    session.execute(delete(OutboxRow).where(OutboxRow.id.in_(ids)))
+    return ids
 
 
 def _rows_about(session: Session, address: str) -> list[OutboxRow]:

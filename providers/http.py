@@ -28,6 +28,7 @@ from setting_types import Setting, header_value, secure_url
 
 MAX_ANSWER = 64 * 1024  # bytes; a receipt has a few hundred
 MAX_LIST = 1024 * 1024  # of what is only read: 500 definitions of fields are 100 KB
+SHORTEST_KEY = 8  # characters; a shorter one ("any", at a simulator) is part of ordinary words
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds we believe a Retry-After
 
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no log line or column should hold
@@ -128,7 +129,9 @@ class HttpProvider(Provider):
 
     def describe(self, answer: Answer) -> str:
         """One line for logs and rows: the status, and 500 characters of the error message."""
-        message = (self.error_message(answer) or answer.text).replace(self._api_key, "[key]")
+        message = self.error_message(answer) or answer.text
+        if len(self._api_key) >= SHORTEST_KEY:
+            message = message.replace(self._api_key, "[key]")
         message = _NOT_TEXT.sub(" ", message[:500]).strip()
         return f"{self.name} answered {answer.status}: {message or 'no explanation'}"
 

@@ -193,6 +193,29 @@ def test_a_switch_that_is_no_boolean_never_opens_the_development_mode(text: str)
     assert "SECRET_KEY is required in production" in found
 
 
+@pytest.mark.parametrize("name", ["FROM_EMAIL", "CONTACT_EMAIL"])
+def test_production_neither_sends_from_nor_to_names_of_ones_own_machine(name: str):
+    assert problems(PRODUCTION | {name: "shop@app.test"}) == [
+        f"{name} is at app.test, a name that exists on your own machine or network only"
+    ]
+    assert load(DEVELOPMENT | {name: "shop@app.test"})[name] == Address("shop@app.test")
+
+
+def test_production_needs_a_contact_address_that_somebody_reads():
+    def refused(address: str) -> list[str]:
+        return [
+            f"CONTACT_EMAIL (by default the address of FROM_EMAIL) is {address}, which nobody "
+            "reads; set it to an address where people get an answer"
+        ]
+
+    given = PRODUCTION | {"CONTACT_EMAIL": "no-reply@example.com"}
+    assert problems(given) == refused("no-reply@example.com")
+    from_noreply = PRODUCTION | {"FROM_EMAIL": "Shop <noreply@example.com>"}
+    assert problems(from_noreply) == refused("noreply@example.com")
+    settings = load(from_noreply | {"CONTACT_EMAIL": "hello@example.com"})
+    assert settings["CONTACT_EMAIL"] == Address("hello@example.com")
+
+
 @pytest.mark.parametrize("url", ["HTTP://app.example.com", "http://app.example.com"])
 def test_production_lives_at_https(url: str):
     assert problems(PRODUCTION | {"APP_URL": url}) == [

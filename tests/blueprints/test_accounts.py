@@ -94,6 +94,22 @@ def test_the_page_says_what_is_wrong_and_keeps_the_rest(
     assert (stored(app, User), stored(app, OutboxEmail)) == (0, 0)
 
 
+@pytest.mark.parametrize("domain", ["app.test", "app.localhost", "printer.local", "app.example"])
+def test_in_development_any_made_up_address_can_sign_up(
+    client: FlaskClient, outbox_emails: list[EmailMessage], domain: str
+):
+    assert client.post("/api/signup", json={**BOB, "email": f"bob@{domain}"}).status_code == 201
+    assert_email_sent(outbox_emails, to=f"bob@{domain}", subject="Welcome, Bob")
+
+
+def test_in_production_names_of_ones_own_machine_are_no_addresses(make_app: MakeApp):
+    client = make_app(**PRODUCTION).test_client()
+    answer = client.post("/api/signup", json={**BOB, "email": "bob@app.test"})
+    assert answer.status_code == 422
+    assert answer.json
+    assert answer.json["fields"] == {"email": "Enter an email address like name@example.com."}
+
+
 @pytest.mark.parametrize("how", ["json", "data"])
 def test_a_known_address_gets_the_same_answer_and_another_email(
     app: Flask, ann: User, outbox_emails: list[EmailMessage], how: str

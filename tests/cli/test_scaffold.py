@@ -11,6 +11,7 @@ from cli.scaffold import FILES, create_email
 from tests.processes import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "instance", "docs")
+NEW = "made-up-by-this-test"  # no email that a cloner writes has this name
 LONGEST = "a-name-of-forty-characters-and-not-more1"
 
 
@@ -33,8 +34,13 @@ def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+OTHER_BRAND = ('"APP_NAME": "Acme"', '"APP_NAME": "Northwind Traders International"')
+
+
 def test_a_new_email_is_clean_and_passes_the_tests_of_all_emails(copy: Path):
-    for name in ("trial-ends", LONGEST):
+    settings = copy / "tests" / "emails" / "conftest.py"
+    settings.write_text(settings.read_text("utf-8").replace(*OTHER_BRAND), encoding="utf-8")
+    for name in ("trial-ends-in-10-days", "trial-ends-in-3-days", NEW, LONGEST):
         made = run(copy, "flask", "email", "new", name)
         assert made.returncode == 0, made.stderr
     assert made.stdout.endswith(f"look at it: http://127.0.0.1:5000/preview?email={LONGEST}\n")
@@ -42,11 +48,11 @@ def test_a_new_email_is_clean_and_passes_the_tests_of_all_emails(copy: Path):
     for check in (["check"], ["format", "--check"]):
         linted = run(copy, "ruff", *check, "emails", "tests/emails")
         assert linted.returncode == 0, linted.stdout
-    chosen = "trial_ends or trial-ends or forty or left_over"
+    chosen = "trial_ends or trial-ends or made_up or made-up or forty or left_over"
     without_browser = ["--ignore=tests/emails/test_rendering.py"]
     tested = run(copy, "pytest", "-n", "0", "-q", "tests/emails", "-k", chosen, *without_browser)
     assert tested.returncode == 0, tested.stdout
-    assert "trial" in run(copy, "flask", "email", "send-test", "x", "--email", "nope").stderr
+    assert NEW in run(copy, "flask", "email", "send-test", "x", "--email", "nope").stderr
 
 
 @pytest.mark.parametrize(
@@ -85,5 +91,39 @@ def test_the_command_says_in_one_line_why_it_refuses(copy: Path):
 def test_an_index_that_was_rewritten_is_left_alone(copy: Path):
     (copy / "emails" / "__init__.py").write_text("from emails.accounts import *\n")
     with pytest.raises(ValueError, match="no imports and no list __all__"):
-        create_email("trial-ends", copy)
-    assert not (copy / "emails" / "trial_ends.py").exists()
+        create_email(NEW, copy)
+    assert not (copy / "emails" / "made_up_by_this_test.py").exists()
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from emails.accounts import (\n    password_reset,\n    welcome,\n)\n",
+        "from emails.accounts import password_reset, welcome\n"
+        "from emails.zoo import (\n    zebra,\n)\n",
+        "from emails.accounts import password_reset\n\n# theirs\n"
+        "from emails.zoo import zebra  # striped\n",
+    ],
+    ids=["parentheses", "parentheses after it", "a comment between"],
+)
+@pytest.mark.parametrize(
+    "exported", ['__all__ = ["welcome"]\n', '__all__ = [\n    "a_10",\n    "zebra",\n]\n']
+)
+def test_the_index_may_be_written_otherwise(copy: Path, imports: str, exported: str):
+    index = copy / "emails" / "__init__.py"
+    index.write_text(f'"""What the app sends."""\n\n{imports}\n{exported}', encoding="utf-8")
+    create_email(NEW, copy)
+    added = "from emails.made_up_by_this_test import made_up_by_this_test\n"
+    written = index.read_text(encoding="utf-8")
+    assert written.replace(added, "", 1).startswith(f'"""What the app sends."""\n\n{imports}')
+    assert written.count('    "made_up_by_this_test",\n') == written.count(added) == 1
+    assert written.index("emails.accounts") < written.index(added)
+    assert "zoo" not in written or written.index(added) < written.index("emails.zoo")
+    compile(written, str(index), "exec")
+
+
+def test_no_test_minds_that_the_email_of_the_readme_was_written(copy: Path):
+    assert run(copy, "flask", "email", "new", "trial-ends").returncode == 0
+    tests = ["tests/emails/test_compose.py", "tests/test_scaffold.py"]
+    tested = run(copy, "pytest", "-n", "0", "-q", *tests, "-k", "test_compose or rewritten")
+    assert tested.returncode == 0, tested.stdout

@@ -15,7 +15,7 @@ NOT_IN_A_CLONE = (".git", ".venv", ".env", "instance", "*.pyc", "__pycache__", "
 PRODUCTION = {
     "SECRET_KEY": "a-secret-of-this-test-alone-0123456789",
     "APP_URL": "http://127.0.0.1",
-    "FROM_EMAIL": "Acme <noreply@acme.example.com>",
+    "FROM_EMAIL": "Acme <hello@acme.example.com>",
     "EMAIL_PROVIDER": "resend",
     "RESEND_API_KEY": "re_test_key",
 }

@@ -11,6 +11,7 @@ from markupsafe import escape
 import emails
 from blueprints.dev.measurements import measure
 from emails.compose import all_emails
+from message import Address
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "emails"
 CASES = [
@@ -36,6 +37,20 @@ def test_an_email_passes_every_check_of_the_gallery(email_app, email, sample):
 
     assert [each for each in measure(message) if each.problem] == []
     assert f"<title>{escape(message.subject)}</title>" in message.html
+
+
+@pytest.mark.parametrize(("email", "sample"), FRIENDLY)
+def test_nobody_is_invited_to_write_where_nobody_reads(email_app, email, sample, monkeypatch):
+    invited = email.compose(**sample)
+    monkeypatch.setitem(email_app.config, "CONTACT_EMAIL", Address("no-reply@example.com"))
+    message = email.compose(**sample)
+
+    for before, now in ((invited.html, message.html), (invited.text, message.text)):
+        assert "no-reply" not in now
+        assert "Write to" not in " ".join(now.split())
+        assert len(now) < len(before) or "hello@example.com" not in before
+    assert "\n\n\n" not in message.text
+    assert not re.search(r"<p [^>]*>\s*</p>", message.html)
 
 
 @pytest.mark.parametrize(("email", "sample"), CASES)

@@ -28,7 +28,7 @@ SETTINGS = (
     | {  # unset, because a .env of whoever runs the tests must not decide
         "SECRET_KEY": "a-secret-of-the-hostile-tests-alone-0123456789",
         "APP_URL": f"https://{HOST}",
-        "FROM_EMAIL": "Acme <noreply@acme.example.com>",
+        "FROM_EMAIL": "Acme <hello@acme.example.com>",
         "EMAIL_PROVIDER": "resend",
         "RESEND_API_KEY": "re_hostile_key",
         "API_TOKEN": API_TOKEN,

@@ -20,6 +20,10 @@ from message.address import Address
         (r'"Ann \"Ace\" Lee" <ann@example.com>', "ann@example.com", 'Ann "Ace" Lee'),
         ("Änn 李 <ann@example.com>", "ann@example.com", "Änn 李"),
         ("Ann.Lee+tag@EXAMPLE.com", "Ann.Lee+tag@example.com", ""),
+        ("ann@app.test", "ann@app.test", ""),
+        ("Ann <ann@app.localhost>", "ann@app.localhost", "Ann"),
+        ("ann@printer.local", "ann@printer.local", ""),
+        ("ann@app.example", "ann@app.example", ""),
         ("ann@münchen.example.com", "ann@xn--mnchen-3ya.example.com", ""),
     ],
 )
@@ -57,6 +61,10 @@ def test_an_address_survives_the_form_that_headers_use(name: str):
         "@example.com",
         "ann@example",
         "ann@@example.com",
+        "ann@test",
+        "ann@localhost",
+        "ann@app.invalid",
+        "ann@hidden.onion",
         "ann@exa mple.com",
         "ann@example.com, bob@example.com",
         "Ann <ann@example.com>, Bob <bob@example.com>",
@@ -81,3 +89,28 @@ def test_anything_but_one_usable_address_is_refused(nonsense: Any):
     with pytest.raises(InvalidMessage) as caught:
         Address.parse(nonsense, "to")
     assert caught.value.field == "to"
+
+
+@pytest.mark.parametrize(
+    ("text", "local"),
+    [
+        *((f"ann@app.{name}", True) for name in ("test", "localhost", "local", "LOCAL")),
+        *((f"ann@{name}.com", False) for name in ("test", "localhost", "local")),
+        ("ann@app.example", False),
+    ],
+)
+def test_an_address_says_whether_it_exists_at_home_only(text: str, local: bool):
+    assert Address.parse(text).is_local is local
+
+
+@pytest.mark.parametrize(
+    ("name", "refuses"),
+    [
+        *((name, True) for name in ("noreply", "NoReply", "no-reply", "no_reply", "no.reply")),
+        *((name, True) for name in ("donotreply", "do-not-reply", "do_not_reply")),
+        *((name, True) for name in ("noreply+shop", "noreply-billing", "no-reply2")),
+        *((name, False) for name in ("hello", "reply", "noreplyer", "mono-reply", "nora")),
+    ],
+)
+def test_an_address_says_whether_nobody_reads_it(name: str, refuses: bool):
+    assert Address.parse(f"{name}@example.com").is_noreply is refuses

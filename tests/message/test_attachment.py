@@ -44,3 +44,9 @@ def test_a_file_is_attached_with_the_type_its_name_suggests(
     (tmp_path / name).write_bytes(b"\x00\xff")
     file = Attachment.from_path(tmp_path / name)
     assert (file.filename, file.content_type, file.base64) == (name, content_type, "AP8=")
+    assert Attachment(filename=name, content=b"\x00\xff") == file
+
+
+def test_a_type_that_is_given_holds_whatever_the_name():
+    file = Attachment(filename="export.pdf", content=b"x", content_type="application/x-report")
+    assert file.content_type == "application/x-report"

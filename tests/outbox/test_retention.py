@@ -1,18 +1,22 @@
 """What is not kept: bodies, rows, and everything about one person. On both databases."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import Column, ForeignKey, Integer, Table, delete, func, select
+from sqlalchemy.orm import Session
 
 import emails
+import models
 import outbox
 import subscribers
 import webhooks
-from database import db, transaction, utc_now
+from cli.privacy import forget_person
+from database import Base, db, transaction, utc_now
 from errors import OutcomeUnknown
 from message import from_json
 from models import User
@@ -113,7 +117,7 @@ def test_forgetting_removes_one_person_and_nobody_else(app: Flask):
         subscribers.add_tag(ANN, "customer")
         db.session.commit()
     with transaction() as session:
-        forgotten = retention.forget(session, ANN)
+        forgotten = forget_person(session, ANN)
     assert (forgotten.emails, forgotten.accounts) == (4, 1)
     with transaction() as session:
         left = set(session.scalars(select(OutboxRow.id)))
@@ -122,10 +126,53 @@ def test_forgetting_removes_one_person_and_nobody_else(app: Flask):
         assert session.scalars(select(User.email)).all() == ["ben@example.com"]
 
 
+@pytest.fixture
+def projects(app: Flask) -> Iterator[Table]:
+    """A cloner's table that refers to users, with a row of Ann's and one of Ben's."""
+    column: Column[str] = Column("owner_id", ForeignKey("users.id"), nullable=False)
+    table = Table("projects", Base.metadata, Column("id", Integer, primary_key=True), column)
+    table.create(db.engine)
+    for email in (ANN, "ben@example.com"):
+        user = User(email=email, name="A person")
+        db.session.add(user)
+        db.session.flush()
+        db.session.execute(table.insert().values(owner_id=user.id))
+    db.session.commit()
+    yield table
+    Base.metadata.remove(table)
+
+
+def test_what_refers_to_an_account_stops_forgetting_and_is_named(app: Flask, projects: Table):
+    queue()
+    refused = app.test_cli_runner().invoke(args=["email", "forget", ANN, "--yes"])
+    assert refused.exit_code == 1
+    [line] = refused.output.splitlines()
+    assert line.startswith(f"Error: nothing was removed: projects still refers to {ANN}'s account")
+    assert "forget_user in models.py" in line
+    assert (count(OutboxRow), count(User)) == (1, 2)
+
+
+def test_a_table_of_ones_own_is_forgotten_by_the_hook(
+    app: Flask, projects: Table, monkeypatch: pytest.MonkeyPatch
+):
+    ours = models.forget_user
+
+    def edited(session: Session, user: User) -> None:
+        session.execute(delete(projects).where(projects.c.owner_id == user.id))
+        ours(session, user)
+
+    monkeypatch.setattr(models, "forget_user", edited)
+    done = app.test_cli_runner().invoke(args=["email", "forget", ANN, "--yes"])
+    assert "1 accounts removed" in done.output
+    with transaction() as session:
+        [kept] = session.scalars(select(projects.c.owner_id))
+        assert session.get_one(User, kept).email == "ben@example.com"
+
+
 def test_a_forgotten_address_stays_suppressed_under_a_hash(app: Flask):
     bounce(queue())
     with transaction() as session:
-        assert retention.forget(session, ANN).suppressions == 1
+        assert forget_person(session, ANN).suppressions == 1
         [kept] = session.scalars(select(Suppression))
         assert "ann" not in kept.address
         assert kept.reason == "hard bounce"
@@ -141,7 +188,7 @@ def test_events_about_a_forgotten_person_keep_their_ids_alone_and_stay_once(app:
     receive("stripe", [event], lambda _: lambda: effects.append(1))
     receive("stripe", [Item(event_id="evt_3", type="x", data={"a": 1})], lambda _: None)
     with transaction() as session:
-        assert retention.forget(session, ANN).events == 1
+        assert forget_person(session, ANN).events == 1
     assert receive("stripe", [event], lambda _: lambda: effects.append(1)) == [
         EventOutcome.DUPLICATE
     ]
@@ -154,7 +201,7 @@ def test_nobody_is_forgotten_in_the_middle_of_an_email(app: Flask):
     email_id = queue()
     claim(5)
     with pytest.raises(retention.StillSending, match="being sent now"), transaction() as session:
-        retention.forget(session, ANN)
+        forget_person(session, ANN)
     assert row(email_id).state == State.SENDING
 
 

@@ -17,6 +17,7 @@ from errors import (
     RateLimited,
 )
 from providers.http import HttpProvider
+from providers.resend import Resend
 from tests.providers.listener import Listener, answer
 from tests.providers.samples import ID, KEY, PATHS, new_provider, plain, send
 
@@ -177,6 +178,12 @@ def test_an_explanation_is_one_short_line_without_the_key(listener: Listener, na
         assert len(text) < 550
         assert text.isprintable()
         assert not any(KEY[:length] in text for length in range(8, len(KEY)))
+
+
+def test_a_key_too_short_to_be_one_is_not_masked_out_of_words(listener: Listener):
+    listener.answers(answer(429, json.dumps({"message": "Too many requests"}).encode()))
+    provider = Resend("any", listener.url, timeout=10)
+    assert str(failure(provider)) == "resend answered 429: Too many requests"
 
 
 @pytest.mark.parametrize(

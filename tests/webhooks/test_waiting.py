@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 import webhooks
 from database import transaction, utc_now
 from message import new_id
-from outbox import State, retention
+from outbox import State
 from providers import PROVIDERS, BounceClass, EventType, Item, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import change, queue, row
@@ -94,5 +94,5 @@ def test_what_waits_is_forgotten_with_the_person_it_names(app: Flask):
     item = Item(event_id="evt_1", type="email.bounced", data={"to": "ann@example.com"})
     webhooks.receive("resend", [item], lambda _: EARLY)
     with transaction() as session:
-        assert retention.forget(session, "ann@example.com").events == 1
+        assert webhooks.forget(session, "ann@example.com", []) == 1
     assert stored() == (EventOutcome.IGNORED, None)
