@@ -35,7 +35,7 @@ from setting_types import (
 __all__ = ["LOOPBACK", "SETTINGS", "SIMULATOR_SECRETS", "Setting", "load", "read_environment"]
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
-# What `python -m simulator --show-webhook-secrets` prints; who knows them can forge a bounce.
+# From `python -m tools.simulator --show-webhook-secrets`; who knows them can forge a bounce.
 SIMULATOR_SECRETS = {
     "RESEND_WEBHOOK_SECRET": "whsec_dGhlIHNpbXVsYXRvcidzIFJlc2VuZCBrZXk=",
     "SEQUENZY_WEBHOOK_SECRET": "whsec_the_simulators_sequenzy_secret",

@@ -29,9 +29,9 @@ from extensions import db
 from message import EmailMessage
 from models import utc_now
 from testing import TEST_SETTINGS
-from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS
-from tests.processes import ROOT
+from tools.browser import open_browser
+from tools.processes import ROOT
 
 FOLDER = ROOT / "docs" / "screenshots"
 COLOURS = 128  # enough for flat colours and smooth letters

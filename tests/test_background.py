@@ -16,7 +16,7 @@ from celery_app import WakePublisher
 from extensions import db
 from message import EmailMessage
 from tests.conftest import MakeApp
-from tests.processes import free_port, wait_until
+from tools.processes import free_port, wait_until
 
 
 def hello() -> EmailMessage:

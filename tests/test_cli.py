@@ -15,7 +15,7 @@ from extensions import db
 from message import EmailMessage, new_id
 from models import OutboxEmail, State, utc_now
 from tests.conftest import MakeApp
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from extensions import db
 from message import EmailMessage
 from models import OutboxEmail, utc_now
 from tests.conftest import MakeApp
-from tests.processes import free_port
+from tools.processes import free_port
 
 UPGRADE = "flask db upgrade"
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from extensions import db
 from models import OutboxEmail, User
 from tests.blueprints.conftest import add_user, serving, stored
-from tests.servers import PostgreSQL
+from tools.servers import PostgreSQL
 
 JSON_ROUTES = ("/api/send", "/api/send-welcome", "/api/signup", "/api/password-reset")
 PAGES = ("/signup", "/login", "/forgot-password", "/contact")

@@ -27,7 +27,7 @@ from tests.blueprints.provider_posts import (
     told,
 )
 from tests.conftest import MakeApp
-from tests.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event
+from tools.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event
 
 PROVIDERS = tuple(HEADERS)
 FIVE = ("processed", "deferred", "delivered", "bounce", "spamreport")

@@ -21,13 +21,7 @@ from tests.blueprints.provider_posts import (
     told,
 )
 from tests.conftest import MakeApp
-from tests.provider_events import (
-    HEADERS,
-    SETTINGS,
-    body_of,
-    sendgrid_event,
-    sequenzy_event,
-)
+from tools.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event, sequenzy_event
 
 # Every event type that a provider documents: our word, how far the email got, its marks.
 VOCABULARY: dict[str, dict[str, tuple[str, str, list[str]]]] = {

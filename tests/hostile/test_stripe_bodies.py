@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from models import ReceivedEvent
 from tests.hostile.events import WEBHOOK, checkout, event, new_event_id, post_event, signature
-from tests.hostile.site import OURS, Site
-from tests.hostile.wire import chunked, exchange, request
+from tools.site import OURS, Site
+from tools.wire import chunked, exchange, request
 
 LIMIT = 1024 * 1024
 

@@ -30,7 +30,7 @@ from suppression import suppress
 from tests.conftest import MakeApp
 from tests.outbox.conftest import KEYS
 from tests.outbox.rows import answer, queue, row, yes
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 ADDRESS = "ann+news@example.com"
 

@@ -12,7 +12,7 @@ from models import OutboxEmail, utc_now
 from outbox.enqueue import _row
 from outbox.transactions import transaction
 from tests.outbox.rows import message
-from tests.processes import ROOT
+from tools.processes import ROOT
 
 ROWS = 4_000
 PROCESSES = 4

@@ -28,7 +28,7 @@ from subscriber_changes import (
     Unsubscribe,
 )
 from tests.providers.samples import PATHS, MakeProvider, through
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 ANN = "ann@example.com"
 LEAVE = Unsubscribe(email=ANN)

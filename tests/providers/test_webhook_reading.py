@@ -8,7 +8,7 @@ import pytest
 from events import BounceClass, EventType, TrackingEvent
 from providers import HTTP_PROVIDERS, resend_webhook, sendgrid_webhook, sequenzy_webhook
 from providers.webhook import UnusableEvent, moment
-from tests.provider_events import body_of, resend_event, sendgrid_event, sequenzy_event
+from tools.provider_events import body_of, resend_event, sendgrid_event, sequenzy_event
 
 OURS = "018f0000-0000-7000-8000-0000000000aa"
 HARD, SOFT, OPEN = BounceClass.HARD, BounceClass.SOFT, BounceClass.UNDETERMINED
