@@ -62,7 +62,7 @@ def _id_missing(draft: SvixDraft) -> None:
     draft.sign()
 
 
-class Resend:
+class ResendScheme:
     """What the fuzzer posts to Resend's webhook."""
 
     name = "resend"

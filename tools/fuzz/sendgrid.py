@@ -89,7 +89,7 @@ def _digit_moved_to_the_body(draft: SendGridDraft) -> None:
     draft.t, draft.body = draft.t[:-1], draft.t[-1:].encode() + draft.body
 
 
-class SendGrid:
+class SendGridScheme:
     """What the fuzzer posts to SendGrid's webhook. Any age is taken, for none is documented."""
 
     name = "sendgrid"

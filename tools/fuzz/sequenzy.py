@@ -46,7 +46,7 @@ def _version_renamed(draft: SequenzyDraft) -> None:
     draft.signature = f"{version}={draft.signed('new').partition('=')[2]}"
 
 
-class Sequenzy:
+class SequenzyScheme:
     """What the fuzzer posts to Sequenzy's webhook."""
 
     name = "sequenzy"

@@ -61,7 +61,7 @@ def _scheme_renamed(draft: StripeDraft) -> None:
     draft.signature = f"t={draft.t},{name}={draft.code('new')}"
 
 
-class Stripe:
+class StripeScheme:
     """What the fuzzer posts to Stripe's webhook."""
 
     name = "stripe"

@@ -15,9 +15,9 @@ from tools.simulator import (
     sequenzy_contacts,
 )
 from tools.simulator.contacts import Books, first_address
-from tools.simulator.exchange import Answer, Dialect, Refused, Request, Route, json_answer
+from tools.simulator.exchange import Dialect, Refused, Reply, Request, Route, json_reply
 from tools.simulator.ledger import Ledger
-from tools.simulator.misbehaviour import Behaviour, Ending, Misbehaviour, gateway_answer
+from tools.simulator.misbehaviour import Behaviour, Ending, Misbehaviour, gateway_reply
 from tools.simulator.webhooks import TooMany, Webhooks
 
 DIALECTS = (sequenzy.DIALECT, resend.DIALECT, sendgrid.DIALECT)
@@ -39,7 +39,7 @@ class Application:
     books: Books = field(default_factory=Books)
     webhooks: Webhooks = field(default_factory=Webhooks)
 
-    def respond(self, request: Request, wait: Callable[[float], None]) -> tuple[Answer, Ending]:
+    def respond(self, request: Request, wait: Callable[[float], None]) -> tuple[Reply, Ending]:
         """The answer, and how it ends. What it accepts is on disk when this returns."""
         own = self._own_page(request)
         if own:
@@ -49,11 +49,11 @@ class Application:
             dialect.authenticate(request)
             return self._treat(request, dialect, route, wait)
         except Refused as refused:
-            return refused.answer, "answer"
+            return refused.reply, "answer"
 
     def _treat(
         self, request: Request, dialect: Dialect, route: Route, wait: Callable[[float], None]
-    ) -> tuple[Answer, Ending]:
+    ) -> tuple[Reply, Ending]:
         recipient = dialect.first_recipient(request.json) or first_address(request)
         behaviour = self.misbehaviour.choose(dialect.name, recipient)
         key = request.idempotency_key if dialect.one_at_a_time else None
@@ -61,36 +61,36 @@ class Application:
         with self.ledger.hold(dialect.name, key) as alone:
             if not alone:
                 raise Refused(dialect.refusal("concurrent"))
-            answer = self._answer(request, dialect, route, behaviour)
+            reply = self._reply(request, dialect, route, behaviour)
             wait(behaviour.delay)
-        return answer, behaviour.ending
+        return reply, behaviour.ending
 
-    def _answer(
+    def _reply(
         self, request: Request, dialect: Dialect, route: Route, behaviour: Behaviour
-    ) -> Answer:
+    ) -> Reply:
         if behaviour.instead:
-            return gateway_answer(behaviour.instead) or dialect.refusal(behaviour.instead)
+            return gateway_reply(behaviour.instead) or dialect.refusal(behaviour.instead)
         if not behaviour.accepts:
             return dialect.refusal("503")  # never sent: the connection is dropped
         try:
-            answer = route(request, self.ledger)
+            reply = route(request, self.ledger)
         except OSError:
             return dialect.refusal("503")  # a full disk; nothing was accepted
-        return behaviour.alter(answer) if behaviour.alter else answer
+        return behaviour.alter(reply) if behaviour.alter else reply
 
-    def _own_page(self, request: Request) -> Answer | None:
+    def _own_page(self, request: Request) -> Reply | None:
         own = {
             ("GET", "/"): self._page,
             ("GET", "/log.json"): self._log,
-            ("GET", "/subscribers.json"): lambda _: json_answer(200, self.books.view()),
+            ("GET", "/subscribers.json"): lambda _: json_reply(200, self.books.view()),
             ("DELETE", "/log"): self._clear,
             ("GET", "/webhooks.json"): self._webhooks,
             ("POST", "/webhooks/replay"): self._replay,
         }
-        answer = own.get((request.method, request.path))
-        return answer(request) if answer else None
+        show = own.get((request.method, request.path))
+        return show(request) if show else None
 
-    def _page(self, request: Request) -> Answer:
+    def _page(self, request: Request) -> Reply:
         names = [dialect.name for dialect in DIALECTS]
         provider = request.query.get("provider", "")
         provider = provider if provider in names else ""
@@ -108,32 +108,30 @@ class Application:
         )
         return page.show(view)
 
-    def _log(self, request: Request) -> Answer:
+    def _log(self, request: Request) -> Reply:
         lines = self.ledger.records(
             provider=request.query.get("provider", ""),
             recipient=request.query.get("recipient", ""),
             since=_number(request, "since"),
         )
         headers = {"Content-Type": "application/json"}
-        return Answer(status=200, headers=headers, body=b"[" + b",".join(lines) + b"]")
+        return Reply(status=200, headers=headers, body=b"[" + b",".join(lines) + b"]")
 
-    def _clear(self, _: Request) -> Answer:
+    def _clear(self, _: Request) -> Reply:
         self.ledger.clear()
         self.books.clear()
         self.misbehaviour.forget()
         self.webhooks.clear()
-        return json_answer(200, [])
+        return json_reply(200, [])
 
-    def _webhooks(self, request: Request) -> Answer:
-        return json_answer(200, self.webhooks.as_json(_number(request, "since")))
+    def _webhooks(self, request: Request) -> Reply:
+        return json_reply(200, self.webhooks.as_json(_number(request, "since")))
 
-    def _replay(self, request: Request) -> Answer:
+    def _replay(self, request: Request) -> Reply:
         try:
-            return json_answer(
-                202, {"queued": self.webhooks.replay(_number(request, "times") or 1)}
-            )
+            return json_reply(202, {"queued": self.webhooks.replay(_number(request, "times") or 1)})
         except TooMany as error:
-            return json_answer(400, {"error": str(error)})
+            return json_reply(400, {"error": str(error)})
 
     def _find(self, request: Request) -> tuple[Dialect, Route]:
         """The function for a method and path. Raises `Refused` with that vendor's 404 or 405."""
@@ -149,7 +147,7 @@ class Application:
             if request.method in methods:
                 return dialect, methods[request.method]
             raise Refused(dialect.refusal("405" if methods else "404"))
-        raise Refused(json_answer(404, {"error": f"the simulator has no {request.path}"}))
+        raise Refused(json_reply(404, {"error": f"the simulator has no {request.path}"}))
 
 
 def _number(request: Request, name: str) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tools.simulator.events import Event, Vendor
 from tools.simulator.history import History, Post
-from tools.simulator.posting import Outcome, post
+from tools.simulator.posting import PostResult, post
 from tools.simulator.webhook_secrets import Secrets
 
 MAX_WAITING = 20_000  # events
@@ -121,7 +121,7 @@ class Channel:
             gathered.append(self._fresh.popleft())
         return gathered
 
-    def _post(self, made: Post) -> Outcome:
+    def _post(self, made: Post) -> PostResult:
         vendor = self.vendor
         headers = made.headers or vendor.sign(
             self._secrets, made.events, made.body, int(time.time())
@@ -130,7 +130,7 @@ class Channel:
             made.headers = headers
         return post(self._url, headers, made.body, vendor.patience)
 
-    def _settle(self, delivery: _Delivery, outcome: Outcome) -> None:
+    def _settle(self, delivery: _Delivery, outcome: PostResult) -> None:
         with self._changed:
             if delivery.age != self._age:
                 return  # all was cleared meanwhile

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from tools.simulator.checks import as_list, text
-from tools.simulator.exchange import Answer, Request, Route
+from tools.simulator.exchange import Reply, Request, Route
 from tools.simulator.ledger import Ledger
 
 _IN_PATH = re.compile(r".*/(?:contacts|subscribers)/([^@]+@[^/]+).*")
@@ -88,7 +88,7 @@ class Book:
         }
 
 
-ContactRoute = Callable[..., Answer]
+ContactRoute = Callable[..., Reply]
 """A function of a request, a book, and the groups of the path's pattern; raises `Refused`."""
 
 
@@ -123,12 +123,12 @@ class Books:
         }
 
     def _bound(self, provider: str, route: ContactRoute, parts: tuple[str, ...]) -> Route:
-        def answer(request: Request, _: Ledger) -> Answer:
+        def reply(request: Request, _: Ledger) -> Reply:
             book = self.of(provider)
             with book.lock:
                 return route(request, book, *parts)
 
-        return answer
+        return reply
 
 
 def first_address(request: Request) -> str:

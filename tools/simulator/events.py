@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tools.simulator.ledger import Email
+from tools.simulator.ledger import ReceivedEmail
 from tools.simulator.webhook_secrets import Secrets
 
 _LINK = re.compile(r"""href=["'](https?://[^"']+)""", re.IGNORECASE)
@@ -36,7 +36,7 @@ class Vendor:
     """
 
     name: str
-    plan: Callable[[Email, datetime], Iterator[Event]]
+    plan: Callable[[ReceivedEmail, datetime], Iterator[Event]]
     encode: Callable[[Sequence[Event]], bytes]
     sign: Callable[[Secrets, Sequence[Event], bytes, int], dict[str, str]]
     patience: float
@@ -54,12 +54,12 @@ def growing(first: float, *, total: float) -> tuple[float, ...]:
     return tuple(waits)
 
 
-def recipients(email: Email) -> list[str]:
+def recipients(email: ReceivedEmail) -> list[str]:
     """All of them, in the order of to, cc and bcc."""
     return [*email.to, *email.cc, *email.bcc]
 
 
-def first_link(email: Email) -> str:
+def first_link(email: ReceivedEmail) -> str:
     """Where a click leads."""
     found = _LINK.search(email.html)
     return html.unescape(found[1]) if found else "https://example.com/"

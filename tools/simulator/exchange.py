@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Reply:
     """One HTTP answer, without its time and the headers that frame it."""
 
     status: int
@@ -62,9 +62,9 @@ class Answer:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
 
 
-def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+def json_reply(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
     """An answer whose body is `value` as JSON."""
-    return Answer(
+    return Reply(
         status=status,
         headers={"Content-Type": "application/json", **(headers or {})},
         body=json.dumps(value).encode(),
@@ -72,14 +72,14 @@ def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = Non
 
 
 class Refused(Exception):
-    """A dialect says no; `answer` is what the vendor would say."""
+    """A dialect says no; `reply` is what the vendor would say."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
 
 
-Route = Callable[[Request, Ledger], Answer]
+Route = Callable[[Request, Ledger], Reply]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ class Dialect:
     paths: str
     routes: Mapping[tuple[str, str], Route]
     authenticate: Callable[[Request], None]
-    refusal: Callable[[str], Answer]
+    refusal: Callable[[str], Reply]
     first_recipient: Callable[[Any], str]
     one_at_a_time: bool = False
 

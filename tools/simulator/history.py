@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tools.simulator.events import Event, iso
-from tools.simulator.posting import Outcome
+from tools.simulator.posting import PostResult
 
 MAX_POSTS = 20_000
 MAX_ATTEMPTS = 100_000
@@ -30,7 +30,7 @@ class Post:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
+class PostAttempt:
     """One try to tell one event. Events of the same `post` went together."""
 
     at: str
@@ -40,7 +40,7 @@ class Attempt:
     event_id: str
     email_id: str
     recipient: str
-    outcome: Outcome
+    outcome: PostResult
 
     def as_json(self) -> dict[str, Any]:
         """`status` is null if there was no answer; `error` then says why."""
@@ -64,9 +64,9 @@ class History:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._posts: deque[Post] = deque(maxlen=MAX_POSTS)
-        self._attempts: deque[Attempt] = deque(maxlen=MAX_ATTEMPTS)
+        self._attempts: deque[PostAttempt] = deque(maxlen=MAX_ATTEMPTS)
 
-    def note(self, post: Post, outcome: Outcome) -> None:
+    def note(self, post: Post, outcome: PostResult) -> None:
         """One try of `post`, just now."""
         at = iso(datetime.now(UTC))
         with self._lock:
@@ -74,7 +74,7 @@ class History:
                 post.number = next(self._numbers)
                 self._posts.append(post)
             self._attempts.extend(
-                Attempt(
+                PostAttempt(
                     at=at,
                     provider=post.provider,
                     post=post.number,
@@ -92,7 +92,7 @@ class History:
         with self._lock:
             return list(self._posts)
 
-    def attempts(self) -> list[Attempt]:
+    def attempts(self) -> list[PostAttempt]:
         """Oldest first."""
         with self._lock:
             return list(self._attempts)

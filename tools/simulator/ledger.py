@@ -17,7 +17,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Email:
+class ReceivedEmail:
     """One email as its readers would get it. `payload` is the vendor's JSON it came from.
 
     `metadata` is what the vendor's events give back: custom_args, tags, or the external id.
@@ -46,11 +46,11 @@ class Submission:
     key: str | None
     key_lifetime: int
     body_sha256: str
-    emails: Sequence[Email]
+    emails: Sequence[ReceivedEmail]
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Accepted:
     """The ids of a submission, in order; of the first one if `replayed`."""
 
     ids: tuple[str, ...]
@@ -102,8 +102,8 @@ class Ledger:
         self._forget()
         self._load(path)
 
-    def accept(self, submission: Submission) -> Receipt:
-        """Write the emails down and return once they are on disk, or replay an earlier receipt.
+    def accept(self, submission: Submission) -> Accepted:
+        """Write the emails down and return once they are on disk, or replay an earlier one.
 
         Raises `KeyReused`, and `OSError` when nothing could be written.
         """
@@ -113,7 +113,7 @@ class Ledger:
         self._sync(keyed.end)
         if self._on_accept and not earlier:
             self._on_accept(submission)
-        return Receipt(keyed.ids, replayed=earlier is not None)
+        return Accepted(keyed.ids, replayed=earlier is not None)
 
     @contextmanager
     def hold(self, provider: str, key: str | None) -> Iterator[bool]:

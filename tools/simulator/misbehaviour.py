@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tools.simulator.exchange import Answer
+from tools.simulator.exchange import Reply
 
 Ending = Literal["answer", "drop", "drip"]
 
@@ -52,33 +52,33 @@ class Behaviour:
     instead: str | None = None
     accepts: bool = True
     delay: float = 0.0
-    alter: Callable[[Answer], Answer] | None = None
+    alter: Callable[[Reply], Reply] | None = None
     ending: Ending = "answer"
 
 
-def gateway_answer(kind: str) -> Answer | None:
+def gateway_reply(kind: str) -> Reply | None:
     """The refusals that are the same for all vendors, `redirect` and `html`; else None."""
     if kind == "redirect":
-        return Answer(status=302, headers={"Location": "/"})
+        return Reply(status=302, headers={"Location": "/"})
     if kind == "html":
         page = b"<html><head><title>502</title></head><body><h1>Bad gateway</h1></body></html>"
-        return Answer(status=502, headers={"Content-Type": "text/html"}, body=page)
+        return Reply(status=502, headers={"Content-Type": "text/html"}, body=page)
     return None
 
 
-def without_id(answer: Answer) -> Answer:
+def without_id(reply: Reply) -> Reply:
     """The same answer without the id of what was accepted."""
-    headers = {name: value for name, value in answer.headers.items() if name != "X-Message-Id"}
-    if not answer.body:
-        return replace(answer, headers=headers)
-    fields = json.loads(answer.body)
+    headers = {name: value for name, value in reply.headers.items() if name != "X-Message-Id"}
+    if not reply.body:
+        return replace(reply, headers=headers)
+    fields = json.loads(reply.body)
     kept = {name: value for name, value in fields.items() if name not in _ID_FIELDS}
-    return replace(answer, headers=headers, body=json.dumps(kept).encode())
+    return replace(reply, headers=headers, body=json.dumps(kept).encode())
 
 
-def huge(answer: Answer) -> Answer:
+def huge(reply: Reply) -> Reply:
     """The same answer with 50 MB of spaces behind it: still JSON."""
-    return replace(answer, body=answer.body + b" " * HUGE)
+    return replace(reply, body=reply.body + b" " * HUGE)
 
 
 _REFUSALS = (

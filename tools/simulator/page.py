@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from tools.simulator.exchange import Answer
-from tools.simulator.history import Attempt
+from tools.simulator.exchange import Reply
+from tools.simulator.history import PostAttempt
 
 Record = Mapping[str, Any]
 
@@ -60,10 +60,10 @@ class View:
     older: bool
     provider: str
     providers: Sequence[str]
-    attempts: Mapping[tuple[str, str], Sequence[Attempt]] = field(default_factory=dict)
+    attempts: Mapping[tuple[str, str], Sequence[PostAttempt]] = field(default_factory=dict)
 
 
-def show(view: View) -> Answer:
+def show(view: View) -> Reply:
     """The page."""
     emails = "".join(_email(record, _attempts(record, view)) for record in view.records)
     body = f"""<!doctype html>
@@ -86,7 +86,7 @@ def show(view: View) -> Answer:
         "Content-Security-Policy": _POLICY,
         "Cache-Control": "no-store",
     }
-    return Answer(status=200, headers=headers, body=body.encode(errors="replace"))
+    return Reply(status=200, headers=headers, body=body.encode(errors="replace"))
 
 
 def _filters(view: View) -> str:
@@ -105,13 +105,13 @@ def _older(view: View) -> str:
     return f'<p><a href="/?provider={view.provider}&amp;before={last}">Older</a></p>'
 
 
-def _attempts(record: Record, view: View) -> list[Attempt]:
+def _attempts(record: Record, view: View) -> list[PostAttempt]:
     # SendGrid's personalizations share an id; the recipients tell them apart.
     found = view.attempts.get((record["provider"], record["id"]), ())
     return [attempt for attempt in found if attempt.recipient in record["recipients"]]
 
 
-def _email(record: Record, attempts: Sequence[Attempt]) -> str:
+def _email(record: Record, attempts: Sequence[PostAttempt]) -> str:
     to = ", ".join(record["to"])
     return f"""<details>
 <summary><span>{escape(record["provider"])}</span>
@@ -122,7 +122,7 @@ def _email(record: Record, attempts: Sequence[Attempt]) -> str:
 """
 
 
-def _events(attempts: Sequence[Attempt]) -> str:
+def _events(attempts: Sequence[PostAttempt]) -> str:
     """Which webhook events were posted, and how the last try of each was answered."""
     if not attempts:
         return ""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class PostResult:
     """The status of the answer, or None and why there is none."""
 
     status: int | None = None
@@ -23,7 +23,7 @@ class Outcome:
         return self.error or str(self.status)
 
 
-def post(url: str, headers: Mapping[str, str], body: bytes, patience: float) -> Outcome:
+def post(url: str, headers: Mapping[str, str], body: bytes, patience: float) -> PostResult:
     """POST `body` as JSON to `url`; the answer must begin within `patience` seconds."""
     address = urlsplit(url)
     kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
@@ -36,12 +36,12 @@ def post(url: str, headers: Mapping[str, str], body: bytes, patience: float) -> 
         connection.request(
             "POST", path or "/", body, {"Content-Type": "application/json", **headers}
         )
-        return Outcome(status=connection.getresponse().status)
+        return PostResult(status=connection.getresponse().status)
     except TimeoutError:
-        return Outcome(error=f"no answer within {patience:g} s")
+        return PostResult(error=f"no answer within {patience:g} s")
     except ConnectionRefusedError:
-        return Outcome(error="connection refused")
+        return PostResult(error="connection refused")
     except (OSError, http.client.HTTPException) as error:
-        return Outcome(error=f"no answer: {type(error).__name__}")
+        return PostResult(error=f"no answer: {type(error).__name__}")
     finally:
         connection.close()

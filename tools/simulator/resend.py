@@ -15,8 +15,8 @@ from tools.simulator.checks import (
     one_line,
     text,
 )
-from tools.simulator.exchange import Answer, Dialect, Refused, Request, json_answer
-from tools.simulator.ledger import Email, KeyReused, Ledger, Receipt, Submission
+from tools.simulator.exchange import Dialect, Refused, Reply, Request, json_reply
+from tools.simulator.ledger import Accepted, KeyReused, Ledger, ReceivedEmail, Submission
 
 KEY_LIFETIME = 24 * 3600
 MAX_KEY = 256
@@ -59,17 +59,17 @@ _REFUSALS: dict[str, Problem] = {
 }
 
 
-def send(request: Request, ledger: Ledger) -> Answer:
+def send(request: Request, ledger: Ledger) -> Reply:
     """`POST /emails`: 200 `{"id"}`."""
     payload = request.json
     problem = next(_problems(payload), None)
     if problem:
         raise Refused(_error(*problem))
-    receipt = _accept(request, ledger, [_email(payload, batch=False)])
-    return json_answer(200, {"id": receipt.ids[0]}, _ROOM)
+    accepted = _accept(request, ledger, [_email(payload, batch=False)])
+    return json_reply(200, {"id": accepted.ids[0]}, _ROOM)
 
 
-def send_batch(request: Request, ledger: Ledger) -> Answer:
+def send_batch(request: Request, ledger: Ledger) -> Reply:
     """`POST /emails/batch`: 200 `{"data": [{"id"}], "errors": [{"index", "message"}]}`.
 
     Strict refuses all for one bad email; permissive leaves the bad ones out of `data`.
@@ -89,13 +89,13 @@ def send_batch(request: Request, ledger: Ledger) -> Answer:
         if problem is None
     ]
     ids = _accept(request, ledger, emails).ids if emails else ()
-    answer: dict[str, Any] = {"data": [{"id": item} for item in ids]}
+    reply: dict[str, Any] = {"data": [{"id": item} for item in ids]}
     if permissive:
-        answer["errors"] = [{"index": index, "message": words} for index, (_, _, words) in bad]
-    return json_answer(200, answer, _ROOM)
+        reply["errors"] = [{"index": index, "message": words} for index, (_, _, words) in bad]
+    return json_reply(200, reply, _ROOM)
 
 
-def refusal(kind: str) -> Answer:
+def refusal(kind: str) -> Reply:
     """Resend's answer for a status, `quota` or `concurrent`."""
     return _error(*_REFUSALS[kind])
 
@@ -104,7 +104,7 @@ def authenticate(request: Request) -> None:
     if not request.headers.get("user-agent"):
         # Cloudflare, in front of the API, turns nameless clients away.
         headers = {"Content-Type": "text/plain"}
-        raise Refused(Answer(status=403, headers=headers, body=b"error code: 1010"))
+        raise Refused(Reply(status=403, headers=headers, body=b"error code: 1010"))
     if not request.bearer:
         raise Refused(_error(401, "missing_api_key", "The API key is missing."))
     if request.bearer == "bad-key":
@@ -117,7 +117,7 @@ def first_recipient(payload: Any) -> str:
     return (mailbox(to[0]) or "") if to else ""
 
 
-def _accept(request: Request, ledger: Ledger, emails: list[Email]) -> Receipt:
+def _accept(request: Request, ledger: Ledger, emails: list[ReceivedEmail]) -> Accepted:
     key = request.idempotency_key
     if key is not None and not 1 <= len(key) <= MAX_KEY:
         words = f"An idempotency key has 1 to {MAX_KEY} characters."
@@ -208,15 +208,15 @@ def _invalid(name: str, shape: str) -> Problem:
     return 422, "validation_error", f"Invalid `{name}` field: it takes {shape}."
 
 
-def _error(status: int, name: str, message: str) -> Answer:
+def _error(status: int, name: str, message: str) -> Reply:
     headers = _NO_ROOM if status == 429 else _ROOM
-    return json_answer(status, {"statusCode": status, "name": name, "message": message}, headers)
+    return json_reply(status, {"statusCode": status, "name": name, "message": message}, headers)
 
 
-def _email(payload: dict[str, Any], *, batch: bool) -> Email:
+def _email(payload: dict[str, Any], *, batch: bool) -> ReceivedEmail:
     # In a batch, attachments are left out without a word.
     attachments = [] if batch else payload.get("attachments", [])
-    return Email(
+    return ReceivedEmail(
         id=str(uuid4()),
         sender=payload["from"],
         to=_addresses(payload, "to"),

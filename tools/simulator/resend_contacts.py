@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from tools.simulator.checks import as_list, is_address, one_line, text
 from tools.simulator.contacts import Book, Contact, ContactRoute
-from tools.simulator.exchange import Answer, Refused, Request, json_answer
+from tools.simulator.exchange import Refused, Reply, Request, json_reply
 from tools.simulator.resend import refusal
 
 MAX_PAGE = 100
@@ -15,7 +15,7 @@ MAX_PAGE = 100
 _KEY = re.compile(r"[A-Za-z0-9_]{1,50}")
 
 
-def create(request: Request, book: Book) -> Answer:
+def create(request: Request, book: Book) -> Reply:
     """`POST /contacts`: 201; an existing contact is left as it is, with a yes all the same."""
     fields = _fields(request)
     email = _required(fields, "email")
@@ -29,19 +29,19 @@ def create(request: Request, book: Book) -> Answer:
     if created:
         _set(contact, fields, book)
         contact.tag(segments)
-    return json_answer(201, {"object": "contact", "id": contact.id})
+    return json_reply(201, {"object": "contact", "id": contact.id})
 
 
-def update(request: Request, book: Book, who: str) -> Answer:
+def update(request: Request, book: Book, who: str) -> Reply:
     """`PATCH /contacts/{id or email}`: what is not named stays."""
     fields = _fields(request)
     _check(fields, book)
     contact = _known(book, who)
     _set(contact, fields, book)
-    return json_answer(200, {"object": "contact", "id": contact.id})
+    return json_reply(200, {"object": "contact", "id": contact.id})
 
 
-def show(_: Request, book: Book, who: str) -> Answer:
+def show(_: Request, book: Book, who: str) -> Reply:
     """`GET /contacts/{id or email}`."""
     contact = _known(book, who)
     told = {
@@ -52,27 +52,27 @@ def show(_: Request, book: Book, who: str) -> Answer:
         "last_name": contact.last_name,
         "unsubscribed": contact.email in book.unsubscribed,
     }
-    return json_answer(200, told)
+    return json_reply(200, told)
 
 
-def add_to_segment(_: Request, book: Book, who: str, segment: str) -> Answer:
+def add_to_segment(_: Request, book: Book, who: str, segment: str) -> Reply:
     """`POST /contacts/{id or email}/segments/{id}`: 404 if either is unknown."""
     contact = _known(book, who)
     _known_segment(book, segment)
     contact.tag([segment])
-    return json_answer(200, {"id": segment})
+    return json_reply(200, {"id": segment})
 
 
-def remove_from_segment(_: Request, book: Book, who: str, segment: str) -> Answer:
+def remove_from_segment(_: Request, book: Book, who: str, segment: str) -> Reply:
     """`DELETE` of the same: 404 also if the contact is not in the segment."""
     contact = _known(book, who)
     _known_segment(book, segment)
     if not contact.untag([segment]):
         raise Refused(refusal("404"))
-    return json_answer(200, {"id": segment, "deleted": True})
+    return json_reply(200, {"id": segment, "deleted": True})
 
 
-def list_segments(request: Request, book: Book) -> Answer:
+def list_segments(request: Request, book: Book) -> Reply:
     """`GET /segments`: the newest first."""
     each = [
         {"id": key, "name": name, "created_at": f"2026-01-01T00:00:{number:06}Z"}
@@ -81,26 +81,26 @@ def list_segments(request: Request, book: Book) -> Answer:
     return _page(request, each[::-1])
 
 
-def create_segment(request: Request, book: Book) -> Answer:
+def create_segment(request: Request, book: Book) -> Reply:
     """`POST /segments`: 201; two of one name are two."""
     name = _required(_fields(request), "name")
     if not one_line(name):
         raise _refused(422, "validation_error", "Invalid `name` field.")
     segment = str(uuid4())
     book.groups[segment] = name
-    return json_answer(201, {"object": "segment", "id": segment, "name": name})
+    return json_reply(201, {"object": "segment", "id": segment, "name": name})
 
 
-def delete_segment(_: Request, book: Book, segment: str) -> Answer:
+def delete_segment(_: Request, book: Book, segment: str) -> Reply:
     """`DELETE /segments/{id}`."""
     _known_segment(book, segment)
     del book.groups[segment]
     for contact in book.contacts.values():
         contact.untag([segment])
-    return json_answer(200, {"object": "segment", "id": segment, "deleted": True})
+    return json_reply(200, {"object": "segment", "id": segment, "deleted": True})
 
 
-def list_properties(request: Request, book: Book) -> Answer:
+def list_properties(request: Request, book: Book) -> Reply:
     """`GET /contact-properties`."""
     return _page(
         request,
@@ -111,7 +111,7 @@ def list_properties(request: Request, book: Book) -> Answer:
     )
 
 
-def create_property(request: Request, book: Book) -> Answer:
+def create_property(request: Request, book: Book) -> Reply:
     """`POST /contact-properties`: 201; a key can be defined once."""
     fields = _fields(request)
     key, kind = _required(fields, "key"), _required(fields, "type")
@@ -120,19 +120,19 @@ def create_property(request: Request, book: Book) -> Answer:
     if key in book.fields:
         raise _refused(422, "validation_error", f"Property `{key}` already exists.")
     book.fields[key] = {"id": str(uuid4()), "name": key, "type": kind}
-    return json_answer(201, {"object": "contact_property", "id": book.fields[key]["id"]})
+    return json_reply(201, {"object": "contact_property", "id": book.fields[key]["id"]})
 
 
-def delete_property(_: Request, book: Book, which: str) -> Answer:
+def delete_property(_: Request, book: Book, which: str) -> Reply:
     """`DELETE /contact-properties/{id}`."""
     key = next((key for key, each in book.fields.items() if each["id"] == which), None)
     if key is None:
         raise Refused(refusal("404"))
     del book.fields[key]
-    return json_answer(200, {"object": "contact_property", "id": which, "deleted": True})
+    return json_reply(200, {"object": "contact_property", "id": which, "deleted": True})
 
 
-def send_event(request: Request, book: Book) -> Answer:
+def send_event(request: Request, book: Book) -> Reply:
     """`POST /events/send`: no repeat is recognised."""
     fields = _fields(request)
     event = text(_required(fields, "event"))
@@ -145,11 +145,11 @@ def send_event(request: Request, book: Book) -> Answer:
         raise _refused(422, "validation_error", "Invalid `email` field.")
     told = {"email": email, "event": event, "key": None, "properties": fields.get("payload", {})}
     book.events.append(told)
-    return json_answer(200, {"object": "event", "event": event})
+    return json_reply(200, {"object": "event", "event": event})
 
 
 def _refused(status: int, name: str, message: str) -> Refused:
-    return Refused(json_answer(status, {"statusCode": status, "name": name, "message": message}))
+    return Refused(json_reply(status, {"statusCode": status, "name": name, "message": message}))
 
 
 def _fields(request: Request) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def _segment_id(segment: Any) -> str:
     return text(segment.get("id") if isinstance(segment, dict) else segment)
 
 
-def _page(request: Request, each: Sequence[Mapping[str, Any]]) -> Answer:
+def _page(request: Request, each: Sequence[Mapping[str, Any]]) -> Reply:
     asked = request.query.get("limit", "20")
     limit = int(asked) if asked.isdecimal() else 0
     if not 1 <= limit <= MAX_PAGE:
@@ -218,7 +218,7 @@ def _page(request: Request, each: Sequence[Mapping[str, Any]]) -> Answer:
     start = ids.index(after) + 1 if after in ids else 0
     page = each[start : start + limit]
     more = start + limit < len(each)
-    return json_answer(200, {"object": "list", "data": list(page), "has_more": more})
+    return json_reply(200, {"object": "list", "data": list(page), "has_more": more})
 
 
 ROUTES: dict[tuple[str, str], ContactRoute] = {

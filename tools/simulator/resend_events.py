@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from tools.simulator.events import Event, Vendor, compact, first_link, iso, recipients
-from tools.simulator.ledger import Email
+from tools.simulator.ledger import ReceivedEmail
 from tools.simulator.signing import svix_headers
 from tools.simulator.stories import Step, story
 from tools.simulator.webhook_secrets import Secrets
@@ -30,7 +30,7 @@ _TYPES: dict[Step, str] = {
 }
 
 
-def plan(email: Email, at: datetime) -> Iterator[Event]:
+def plan(email: ReceivedEmail, at: datetime) -> Iterator[Event]:
     """The events of `email`: `email.sent` once, the others for each recipient.
 
     `data.to` lists all recipients, so that the event does not say whom it is about.
@@ -46,7 +46,7 @@ def plan(email: Email, at: datetime) -> Iterator[Event]:
         yield _event(email, "email.scheduled", email.to[0], at, _data(email, at))
 
 
-def _steps(email: Email) -> Iterator[tuple[Step, str]]:
+def _steps(email: ReceivedEmail) -> Iterator[tuple[Step, str]]:
     if email.payload.get("scheduled_at"):
         return
     stories = {recipient: story(recipient) for recipient in recipients(email)}
@@ -58,7 +58,7 @@ def _steps(email: Email) -> Iterator[tuple[Step, str]]:
 
 
 def _event(
-    email: Email, kind: str, recipient: str, moment: datetime, data: dict[str, Any]
+    email: ReceivedEmail, kind: str, recipient: str, moment: datetime, data: dict[str, Any]
 ) -> Event:
     return Event(
         id=f"msg_{uuid4().hex}",
@@ -69,7 +69,7 @@ def _event(
     )
 
 
-def _data(email: Email, at: datetime) -> dict[str, Any]:
+def _data(email: ReceivedEmail, at: datetime) -> dict[str, Any]:
     return {
         "created_at": at.isoformat(timespec="microseconds"),
         "email_id": email.id,
@@ -96,7 +96,7 @@ def _contact(recipient: str, moment: datetime) -> dict[str, Any]:
     }
 
 
-def _details(step: Step, email: Email, moment: datetime) -> dict[str, Any]:
+def _details(step: Step, email: ReceivedEmail, moment: datetime) -> dict[str, Any]:
     details: dict[Step, Callable[[], dict[str, Any]]] = {
         "bounced": lambda: {"bounce": _BOUNCE},
         "blocked": lambda: {"bounce": _SOFT_BOUNCE},
@@ -106,7 +106,7 @@ def _details(step: Step, email: Email, moment: datetime) -> dict[str, Any]:
     return details[step]() if step in details else {}
 
 
-def _click(email: Email, moment: datetime) -> dict[str, Any]:
+def _click(email: ReceivedEmail, moment: datetime) -> dict[str, Any]:
     return {
         "ipAddress": "192.0.2.1",
         "link": first_link(email),

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from tools.simulator.account import sendgrid_scopes
 from tools.simulator.checks import base64_size, is_address, is_text_map, is_verified, one_line, text
-from tools.simulator.exchange import Answer, Dialect, Refused, Request, json_answer
-from tools.simulator.ledger import Email, Ledger, Submission
+from tools.simulator.exchange import Dialect, Refused, Reply, Request, json_reply
+from tools.simulator.ledger import Ledger, ReceivedEmail, Submission
 
 MAX_BYTES = 30 * 1024 * 1024
 MAX_RECIPIENTS = 1000  # over to, cc and bcc of all personalizations
@@ -42,7 +42,7 @@ _REFUSALS: dict[str, tuple[int, Problem]] = {
 }
 
 
-def send(request: Request, ledger: Ledger) -> Answer:
+def send(request: Request, ledger: Ledger) -> Reply:
     """`POST /v3/mail/send`: 202 with an empty body and `X-Message-Id`; 200 in sandbox mode."""
     payload = request.json
     if len(request.body) > MAX_BYTES:
@@ -53,7 +53,7 @@ def send(request: Request, ledger: Ledger) -> Answer:
     if not is_verified(payload["from"]["email"]):
         raise Refused(refusal("403"))
     if _is_sandbox(payload):
-        return Answer(status=200, headers=_rate_limit(599))
+        return Reply(status=200, headers=_rate_limit(599))
     message_id = base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
     ledger.accept(
         Submission(
@@ -64,10 +64,10 @@ def send(request: Request, ledger: Ledger) -> Answer:
             emails=[_email(payload, person, message_id) for person in payload["personalizations"]],
         )
     )
-    return Answer(status=202, headers={"X-Message-Id": message_id, **_rate_limit(599)})
+    return Reply(status=202, headers={"X-Message-Id": message_id, **_rate_limit(599)})
 
 
-def refusal(kind: str) -> Answer:
+def refusal(kind: str) -> Reply:
     """SendGrid's answer for a status or `quota`."""
     status, problem = _REFUSALS[kind]
     return _errors(status, [problem])
@@ -85,9 +85,9 @@ def first_recipient(payload: Any) -> str:
         return ""
 
 
-def _errors(status: int, problems: list[Problem]) -> Answer:
+def _errors(status: int, problems: list[Problem]) -> Reply:
     errors = [{"message": words, "field": path, "help": None} for path, words in problems]
-    return json_answer(status, {"errors": errors}, _rate_limit(0 if status == 429 else 599))
+    return json_reply(status, {"errors": errors}, _rate_limit(0 if status == 429 else 599))
 
 
 def _rate_limit(remaining: int) -> dict[str, str]:
@@ -263,10 +263,10 @@ def _of(person: dict[str, Any], name: str) -> list[str]:
     return [text(item.get("email")) for item in people if isinstance(item, dict)]
 
 
-def _email(payload: dict[str, Any], person: dict[str, Any], message_id: str) -> Email:
+def _email(payload: dict[str, Any], person: dict[str, Any], message_id: str) -> ReceivedEmail:
     parts = {part["type"]: part["value"] for part in payload.get("content", [])}
     sender, reply_to = payload["from"], payload.get("reply_to")
-    return Email(
+    return ReceivedEmail(
         id=message_id,
         sender=f"{sender['name']} <{sender['email']}>" if sender.get("name") else sender["email"],
         to=_of(person, "to"),

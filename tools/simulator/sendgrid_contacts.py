@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from tools.simulator.checks import is_address, one_line, text
 from tools.simulator.contacts import Book, Contact, ContactRoute
-from tools.simulator.exchange import Answer, Refused, Request, json_answer
+from tools.simulator.exchange import Refused, Reply, Request, json_reply
 from tools.simulator.sendgrid import refusal
 
 MAX_CONTACTS = 30_000
@@ -30,7 +30,7 @@ ADDRESS = ("address_line_1", "address_line_2", "city", "country", "postal_code",
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
-def put(request: Request, book: Book) -> Answer:
+def put(request: Request, book: Book) -> Reply:
     """`PUT /v3/marketing/contacts`: 202 with a job; what is not named stays."""
     fields = _fields(request)
     people, lists = fields.get("contacts"), fields.get("list_ids", [])
@@ -47,7 +47,7 @@ def put(request: Request, book: Book) -> Answer:
     return _job()
 
 
-def search(request: Request, book: Book) -> Answer:
+def search(request: Request, book: Book) -> Reply:
     """`POST /v3/marketing/contacts/search/emails`: 404 if none is found."""
     emails = _fields(request).get("emails")
     if not isinstance(emails, list) or not 1 <= len(emails) <= MAX_SEARCH:
@@ -61,10 +61,10 @@ def search(request: Request, book: Book) -> Answer:
         email: {"contact": _shown(contact)} if contact else {"error": "contact not found"}
         for email, contact in found.items()
     }
-    return json_answer(200, {"result": result})
+    return json_reply(200, {"result": result})
 
 
-def list_lists(request: Request, book: Book) -> Answer:
+def list_lists(request: Request, book: Book) -> Reply:
     """`GET /v3/marketing/lists`: pages by the token in `_metadata.next`."""
     size, start = _number(request, "page_size", 100), _number(request, "page_token", 0)
     if not 1 <= size <= MAX_PAGE:
@@ -75,10 +75,10 @@ def list_lists(request: Request, book: Book) -> Answer:
     if start + size < len(each):
         query = urlencode({"page_size": size, "page_token": start + size})
         metadata["next"] = f"{here}?{query}"
-    return json_answer(200, {"result": each[start : start + size], "_metadata": metadata})
+    return json_reply(200, {"result": each[start : start + size], "_metadata": metadata})
 
 
-def create_list(request: Request, book: Book) -> Answer:
+def create_list(request: Request, book: Book) -> Reply:
     """`POST /v3/marketing/lists`: 201; a name can be used once."""
     name = _fields(request).get("name")
     if not one_line(name) or len(text(name)) > 100:
@@ -87,19 +87,19 @@ def create_list(request: Request, book: Book) -> Answer:
         raise _refused("name", "a list of this name exists")
     key = str(uuid4())
     book.groups[key] = text(name)
-    return json_answer(201, {"id": key, "name": name, "contact_count": 0})
+    return json_reply(201, {"id": key, "name": name, "contact_count": 0})
 
 
-def delete_list(_: Request, book: Book, which: str) -> Answer:
+def delete_list(_: Request, book: Book, which: str) -> Reply:
     """`DELETE /v3/marketing/lists/{id}`: 204; the contacts stay."""
     if book.groups.pop(which, None) is None:
         raise Refused(refusal("404"))
     for contact in book.contacts.values():
         contact.untag([which])
-    return Answer(status=204)
+    return Reply(status=204)
 
 
-def remove_from_list(request: Request, book: Book, which: str) -> Answer:
+def remove_from_list(request: Request, book: Book, which: str) -> Reply:
     """`DELETE /v3/marketing/lists/{id}/contacts?contact_ids=`: 202 with a job."""
     ids = [each for each in request.query.get("contact_ids", "").split(",") if each]
     if which not in book.groups:
@@ -112,14 +112,14 @@ def remove_from_list(request: Request, book: Book, which: str) -> Answer:
     return _job()
 
 
-def list_fields(_: Request, book: Book) -> Answer:
+def list_fields(_: Request, book: Book) -> Reply:
     """`GET /v3/marketing/field_definitions`."""
     custom = [{"id": key, **each} for key, each in book.fields.items()]
     reserved = [{"id": f"_rf_{name}", "name": name, "field_type": "Text"} for name in RESERVED]
-    return json_answer(200, {"custom_fields": custom, "reserved_fields": reserved})
+    return json_reply(200, {"custom_fields": custom, "reserved_fields": reserved})
 
 
-def create_field(request: Request, book: Book) -> Answer:
+def create_field(request: Request, book: Book) -> Reply:
     """`POST /v3/marketing/field_definitions`: names are unique, whatever their case."""
     fields = _fields(request)
     name, kind = text(fields.get("name")), fields.get("field_type")
@@ -130,38 +130,38 @@ def create_field(request: Request, book: Book) -> Answer:
         raise _refused("name", "a field of this name exists")
     key = f"e{len(book.fields) + 1}_{kind[0]}"
     book.fields[key] = {"name": name, "field_type": kind}
-    return json_answer(200, {"id": key, **book.fields[key]})
+    return json_reply(200, {"id": key, **book.fields[key]})
 
 
-def delete_field(_: Request, book: Book, which: str) -> Answer:
+def delete_field(_: Request, book: Book, which: str) -> Reply:
     """`DELETE /v3/marketing/field_definitions/{id}`: 204."""
     if book.fields.pop(which, None) is None:
         raise Refused(refusal("404"))
-    return Answer(status=204)
+    return Reply(status=204)
 
 
-def suppress(request: Request, book: Book) -> Answer:
+def suppress(request: Request, book: Book) -> Reply:
     """`POST /v3/asm/suppressions/global`: 201; these need not be contacts."""
     emails = _fields(request).get("recipient_emails")
     if not isinstance(emails, list) or not emails or not all(map(is_address, emails)):
         raise _refused("recipient_emails", "at least one address is required")
     for email in emails:
         book.unsubscribe(email)
-    return json_answer(201, {"recipient_emails": emails})
+    return json_reply(201, {"recipient_emails": emails})
 
 
-def suppressed(_: Request, book: Book, email: str) -> Answer:
+def suppressed(_: Request, book: Book, email: str) -> Reply:
     """`GET /v3/asm/suppressions/global/{email}`: an empty object if it is not there."""
     known = email.lower() in book.unsubscribed
-    return json_answer(200, {"recipient_email": email} if known else {})
+    return json_reply(200, {"recipient_email": email} if known else {})
 
 
-def _job() -> Answer:
-    return json_answer(202, {"job_id": str(uuid4())})
+def _job() -> Reply:
+    return json_reply(202, {"job_id": str(uuid4())})
 
 
 def _refused(path: str, message: str) -> Refused:
-    return Refused(json_answer(400, {"errors": [{"field": path, "message": message}]}))
+    return Refused(json_reply(400, {"errors": [{"field": path, "message": message}]}))
 
 
 def _fields(request: Request) -> dict[str, Any]:

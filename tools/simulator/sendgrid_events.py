@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from tools.simulator.events import Event, Vendor, compact, first_link, growing, recipients
-from tools.simulator.ledger import Email
+from tools.simulator.ledger import ReceivedEmail
 from tools.simulator.signing import sendgrid_headers
 from tools.simulator.stories import Step, story
 from tools.simulator.webhook_secrets import Secrets
@@ -56,7 +56,7 @@ _FIELDS: dict[Step, dict[str, Any]] = {
 }
 
 
-def plan(email: Email, at: datetime) -> Iterator[Event]:
+def plan(email: ReceivedEmail, at: datetime) -> Iterator[Event]:
     """The events of each recipient of one personalization."""
     if email.payload.get("send_at", 0) > at.timestamp():
         return
@@ -77,7 +77,7 @@ def _not_tracked(settings: Any) -> set[Step]:
     }
 
 
-def _event(email: Email, index: int, step: Step, recipient: str, moment: datetime) -> Event:
+def _event(email: ReceivedEmail, index: int, step: Step, recipient: str, moment: datetime) -> Event:
     event_id = _new_id()
     link = {"url": first_link(email)} if step == "clicked" else {}
     fields = {

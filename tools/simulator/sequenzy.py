@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from tools.simulator.account import sequenzy_account
 from tools.simulator.checks import as_list, is_verified, mailbox, text, unique
-from tools.simulator.exchange import Answer, Dialect, Refused, Request, json_answer
-from tools.simulator.ledger import Email, KeyReused, Ledger, Receipt, Submission
+from tools.simulator.exchange import Dialect, Refused, Reply, Request, json_reply
+from tools.simulator.ledger import Accepted, KeyReused, Ledger, ReceivedEmail, Submission
 from tools.simulator.sequenzy_rules import Issue, first_type_error, issues, sort_headers
 
 KEY_LIFETIME = 14 * 24 * 3600
@@ -23,20 +23,20 @@ DEFAULT_SENDER = "Default sender <sender@workspace.example>"  # in place of an u
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 
 
-def send(request: Request, ledger: Ledger) -> Answer:
+def send(request: Request, ledger: Ledger) -> Reply:
     """`POST /transactional/send`: 200 with `emailSendId`, and whether it is a replay."""
     payload = request.json
     _validate(payload)
     headers, ignored = sort_headers(payload.get("headers", {}))
     email, diagnostics = _email(payload, headers)
-    receipt = _accept(request, ledger, email)
-    answer = {
+    accepted = _accept(request, ledger, email)
+    reply = {
         "success": True,
-        "emailSendId": receipt.ids[0],
-        "jobId": receipt.ids[0][-12:],
+        "emailSendId": accepted.ids[0],
+        "jobId": accepted.ids[0][-12:],
         "to": email.to[0] if len(email.to) == 1 else email.to,
         "emailType": payload.get("emailType", "transactional"),
-        "idempotentReplay": receipt.replayed,
+        "idempotentReplay": accepted.replayed,
     }
     optional = {
         "cc": email.cc,
@@ -44,15 +44,15 @@ def send(request: Request, ledger: Ledger) -> Answer:
         "ignoredHeaders": ignored,
         "diagnostics": diagnostics,
     }
-    return json_answer(200, answer | {name: value for name, value in optional.items() if value})
+    return json_reply(200, reply | {name: value for name, value in optional.items() if value})
 
 
-def refusal(kind: str) -> Answer:
+def refusal(kind: str) -> Reply:
     """Sequenzy's answer for a status, `quota` or `mismatch`."""
     if kind == "422":
         return _unprocessable(Issue("to", "Refused on request"), {})
     status, body = _REFUSALS[kind]
-    return json_answer(status, {"success": False, **body}, _wait() if status == 429 else None)
+    return json_reply(status, {"success": False, **body}, _wait() if status == 429 else None)
 
 
 def authenticate(request: Request) -> None:
@@ -110,7 +110,7 @@ def _validate(payload: Any) -> None:
         raise Refused(refusal("404"))
 
 
-def _accept(request: Request, ledger: Ledger, email: Email) -> Receipt:
+def _accept(request: Request, ledger: Ledger, email: ReceivedEmail) -> Accepted:
     try:
         return ledger.accept(
             Submission(
@@ -125,7 +125,7 @@ def _accept(request: Request, ledger: Ledger, email: Email) -> Receipt:
         raise Refused(refusal("mismatch")) from None
 
 
-def _bad_request(found: list[Issue]) -> Answer:
+def _bad_request(found: list[Issue]) -> Reply:
     body = {
         "success": False,
         "error": "; ".join(issue.message for issue in found[:3]),
@@ -133,10 +133,10 @@ def _bad_request(found: list[Issue]) -> Answer:
         "issues": [{"path": issue.path, "message": issue.message} for issue in found[:10]],
     }
     codes = [issue.code for issue in found if issue.code]
-    return json_answer(400, body | ({"code": codes[0]} if codes else {}))
+    return json_reply(400, body | ({"code": codes[0]} if codes else {}))
 
 
-def _unprocessable(issue: Issue, payload: Mapping[str, Any]) -> Answer:
+def _unprocessable(issue: Issue, payload: Mapping[str, Any]) -> Reply:
     pointer = "/" + issue.path
     body = {
         "type": "validation",
@@ -147,15 +147,17 @@ def _unprocessable(issue: Issue, payload: Mapping[str, Any]) -> Answer:
         "found": payload,
         "errors": [{"path": pointer, "message": issue.message, "summary": issue.message}],
     }
-    return json_answer(422, body)
+    return json_reply(422, body)
 
 
-def _email(payload: dict[str, Any], headers: dict[str, str]) -> tuple[Email, dict[str, Any] | None]:
+def _email(
+    payload: dict[str, Any], headers: dict[str, str]
+) -> tuple[ReceivedEmail, dict[str, Any] | None]:
     rendered = _Rendered(payload.get("variables", {}))
     to = unique(as_list(payload["to"]), besides=[])
     cc = unique(as_list(payload.get("cc")), besides=to)
     external_id = payload.get("subscriberExternalId")
-    email = Email(
+    email = ReceivedEmail(
         id=f"es_{uuid4().hex}",
         sender=_sender(payload),
         to=to,

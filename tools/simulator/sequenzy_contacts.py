@@ -6,7 +6,7 @@ from typing import Any
 
 from tools.simulator.checks import is_address
 from tools.simulator.contacts import Book, Contact, ContactRoute
-from tools.simulator.exchange import Answer, Refused, Request, json_answer
+from tools.simulator.exchange import Refused, Reply, Request, json_reply
 from tools.simulator.sequenzy import refusal
 
 MAX_BULK = 500  # subscribers
@@ -15,7 +15,7 @@ _STRATEGIES = ("skip", "merge", "overwrite")
 _STATUSES = ("active", "unsubscribed", "bounced")
 
 
-def create(request: Request, book: Book) -> Answer:
+def create(request: Request, book: Book) -> Reply:
     """`POST /subscribers`: an existing one is skipped, filled up or overwritten, always a yes."""
     fields = _fields(request, tags=list, customAttributes=dict, lists=list)
     strategy = _one_of(fields, "duplicateStrategy", _STRATEGIES)
@@ -36,7 +36,7 @@ def create(request: Request, book: Book) -> Answer:
     return _yes(subscriber=_subscriber(contact, book) | told)
 
 
-def update(request: Request, book: Book, email: str) -> Answer:
+def update(request: Request, book: Book, email: str) -> Reply:
     """`PATCH /subscribers/{email}`: attributes are replaced unless told to merge."""
     fields = _fields(request, tags=list, customAttributes=dict)
     status = _one_of(fields, "status", ("active", "unsubscribed", "complained"))
@@ -51,7 +51,7 @@ def update(request: Request, book: Book, email: str) -> Answer:
     return _yes(subscriber=_subscriber(contact, book))
 
 
-def add_tag(request: Request, book: Book) -> Answer:
+def add_tag(request: Request, book: Book) -> Reply:
     """`POST /subscribers/tags`: makes the subscriber if there is none."""
     fields = _fields(request, tag=str)
     contact, created = book.take(_email(fields))
@@ -61,7 +61,7 @@ def add_tag(request: Request, book: Book) -> Answer:
     return _yes(subscriber=subscriber, tag={"name": tag, "added": True})
 
 
-def add_tags(request: Request, book: Book) -> Answer:
+def add_tags(request: Request, book: Book) -> Reply:
     """`POST /subscribers/tags/bulk`: several for one."""
     fields = _fields(request, tags=list)
     contact, created = book.take(_email(fields))
@@ -69,7 +69,7 @@ def add_tags(request: Request, book: Book) -> Answer:
     return _yes(subscriber=_subscriber(contact, book) | {"created": created})
 
 
-def remove_tag(request: Request, book: Book) -> Answer:
+def remove_tag(request: Request, book: Book) -> Reply:
     """`POST /subscribers/tags/remove`: makes the subscriber, too, without the tag."""
     fields = _fields(request, tag=str)
     contact, created = book.take(_email(fields))
@@ -78,7 +78,7 @@ def remove_tag(request: Request, book: Book) -> Answer:
     return _yes(subscriber=_subscriber(contact, book) | {"created": created}, tag=told)
 
 
-def remove_tags(request: Request, book: Book) -> Answer:
+def remove_tags(request: Request, book: Book) -> Reply:
     """`POST /subscribers/bulk/tags/remove`: from those that exist; nobody is made."""
     fields = _fields(request, emails=list, tags=list)
     emails, tags = _required(fields, "emails"), _tags(_required(fields, "tags"))
@@ -97,7 +97,7 @@ def remove_tags(request: Request, book: Book) -> Answer:
     )
 
 
-def record_event(request: Request, book: Book) -> Answer:
+def record_event(request: Request, book: Book) -> Reply:
     """`POST /subscribers/events`: once for an `eventId`, contact and name."""
     fields = _fields(request, event=str, eventId=str, properties=dict)
     contact, _ = book.take(_email(fields))
@@ -120,14 +120,14 @@ def _identity(event: dict[str, Any]) -> tuple[Any, ...]:
     return event["email"], event["event"], event["key"]
 
 
-def _yes(**told: Any) -> Answer:
-    return json_answer(200, {"success": True, **told})
+def _yes(**told: Any) -> Reply:
+    return json_reply(200, {"success": True, **told})
 
 
 def _refused(path: str, message: str) -> Refused:
     issue = {"path": path, "message": message}
     body = {"success": False, "error": message, "retryable": False, "issues": [issue]}
-    return Refused(json_answer(400, body))
+    return Refused(json_reply(400, body))
 
 
 def _fields(request: Request, **types: type) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _fields(request: Request, **types: type) -> dict[str, Any]:
         if name in fields and not _is(kind, fields[name]):
             words = f"Expected {kind.__name__}"
             body = {"type": "validation", "on": "body", "property": f"/{name}", "message": words}
-            raise Refused(json_answer(422, body))
+            raise Refused(json_reply(422, body))
     return dict(fields)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from tools.simulator.events import Event, Vendor, compact, first_link, growing, iso, recipients
-from tools.simulator.ledger import Email
+from tools.simulator.ledger import ReceivedEmail
 from tools.simulator.signing import sequenzy_headers
 from tools.simulator.stories import Step, story
 from tools.simulator.webhook_secrets import Secrets
@@ -30,7 +30,7 @@ _METRICS: dict[Step, tuple[str, ...]] = {
 }
 
 
-def plan(email: Email, at: datetime) -> Iterator[Event]:
+def plan(email: ReceivedEmail, at: datetime) -> Iterator[Event]:
     """The events of each recipient."""
     skipped = _not_tracked(email.payload.get("trackingSettings", {}))
     for recipient in recipients(email):
@@ -45,7 +45,7 @@ def _not_tracked(settings: dict[str, Any]) -> set[Step]:
     return {step for name, step in names.items() if settings.get(name) is False}
 
 
-def _event(email: Email, metric: str, recipient: str, moment: datetime) -> Event:
+def _event(email: ReceivedEmail, metric: str, recipient: str, moment: datetime) -> Event:
     external_id = email.metadata.get("external_id")
     data = {
         "email_send_id": email.id,
@@ -72,7 +72,7 @@ def _event(email: Email, metric: str, recipient: str, moment: datetime) -> Event
 
 
 _READER = {"user_agent": "Mozilla/5.0 (simulated)", "ip_address": "192.0.2.1"}
-_DETAILS: dict[str, Callable[[Email], dict[str, Any]]] = {
+_DETAILS: dict[str, Callable[[ReceivedEmail], dict[str, Any]]] = {
     "bounced": lambda _: {
         "bounce_type": "Permanent",
         "bounce_sub_type": "General",

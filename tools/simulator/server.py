@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from tools.simulator.application import Application
-from tools.simulator.exchange import Answer, Request, json_answer
+from tools.simulator.exchange import Reply, Request, json_reply
 from tools.simulator.misbehaviour import Ending
 
 MAX_BODY = 64 * 1024 * 1024  # bytes, above each vendor's own limit
@@ -40,7 +40,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         length = self._length()
-        if isinstance(length, Answer):
+        if isinstance(length, Reply):
             self.close_connection = True
             self._send(length, "answer")
             return
@@ -63,12 +63,12 @@ class _Connection(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Print nothing: the log file says what was accepted."""
 
-    def _length(self) -> int | Answer:
+    def _length(self) -> int | Reply:
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal():
-            return json_answer(411, {"error": "the simulator wants a Content-Length"})
+            return json_reply(411, {"error": "the simulator wants a Content-Length"})
         if len(length) > 9 or int(length) > MAX_BODY:
-            return json_answer(413, {"error": f"a body has at most {MAX_BODY} bytes"})
+            return json_reply(413, {"error": f"a body has at most {MAX_BODY} bytes"})
         return int(length)
 
     def _wait(self, seconds: float) -> None:
@@ -86,12 +86,12 @@ class _Connection(BaseHTTPRequestHandler):
         if waiting:  # the next request, early
             time.sleep(max(0, end - time.monotonic()))
 
-    def _send(self, answer: Answer, ending: Ending) -> None:
+    def _send(self, reply: Reply, ending: Ending) -> None:
         if ending == "drop":
             self.close_connection = True
         elif ending == "drip":
-            for byte in answer.encode():
+            for byte in reply.encode():
                 self.connection.sendall(bytes([byte]))
                 self._wait(1)
         else:
-            self.connection.sendall(answer.encode())
+            self.connection.sendall(reply.encode())

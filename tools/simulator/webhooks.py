@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.simulator import resend_events, sendgrid_events, sequenzy_events
 from tools.simulator.channel import Channel, Manner
-from tools.simulator.history import Attempt, History, Post
+from tools.simulator.history import History, Post, PostAttempt
 from tools.simulator.ledger import Submission
 from tools.simulator.webhook_secrets import Secrets
 
@@ -77,9 +77,9 @@ class Webhooks:
             "attempts": [attempt.as_json() for attempt in self._history.attempts()[since:]],
         }
 
-    def last_attempts(self) -> Mapping[tuple[str, str], Sequence[Attempt]]:
+    def last_attempts(self) -> Mapping[tuple[str, str], Sequence[PostAttempt]]:
         """By provider and id of the email: the last attempt of each event, in the first's order."""
-        last: dict[tuple[str, str], dict[str, Attempt]] = defaultdict(dict)
+        last: dict[tuple[str, str], dict[str, PostAttempt]] = defaultdict(dict)
         for attempt in self._history.attempts():
             last[attempt.provider, attempt.email_id][attempt.event_id] = attempt
         return {key: list(attempts.values()) for key, attempts in last.items()}

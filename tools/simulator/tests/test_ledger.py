@@ -14,7 +14,7 @@ import requests
 
 from tools.simulator.application import Application
 from tools.simulator.exchange import Request
-from tools.simulator.ledger import Email, KeyReused, Ledger, Receipt, Submission
+from tools.simulator.ledger import Accepted, KeyReused, Ledger, ReceivedEmail, Submission
 from tools.simulator.misbehaviour import FaultMix, Misbehaviour
 from tools.simulator.tests.conftest import RESEND, SEQUENZY
 from tools.simulator_process import Simulator
@@ -99,7 +99,7 @@ def test_with_ignored_keys_every_request_is_a_new_email(tmp_path):
 
 def submission(*names: str, key: str | None = None, lifetime: int = 60) -> Submission:
     emails = [
-        Email(id=name, sender="a@b.co", to=["c@d.co"], headers={}, metadata={}, payload={})
+        ReceivedEmail(id=name, sender="a@b.co", to=["c@d.co"], headers={}, metadata={}, payload={})
         for name in names
     ]
     return Submission(
@@ -140,18 +140,18 @@ def test_a_key_is_accepted_once_by_many_threads(tmp_path):
     threads = 8
     together = threading.Barrier(threads)
 
-    def accept(worker: int) -> list[Receipt]:
-        receipts = []
+    def accept(worker: int) -> list[Accepted]:
+        found = []
         for number in range(200):
             together.wait()
-            receipts.append(ledger.accept(submission(f"{number}.{worker}", key=str(number))))
-        return receipts
+            found.append(ledger.accept(submission(f"{number}.{worker}", key=str(number))))
+        return found
 
     with ThreadPoolExecutor(threads) as pool:
         columns = list(pool.map(accept, range(threads)))
-    for receipts in zip(*columns, strict=True):
-        assert len({receipt.ids for receipt in receipts}) == 1
-        assert [receipt.replayed for receipt in receipts].count(False) == 1
+    for found in zip(*columns, strict=True):
+        assert len({accepted.ids for accepted in found}) == 1
+        assert [accepted.replayed for accepted in found].count(False) == 1
     assert ledger.count() == 200
     ledger.close()
 
