@@ -36,10 +36,10 @@ drill: setup-dev ## kill every part under load and count every email, half an ho
 	$(BIN)/python -m tools.drill $(RUN) $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))
 
 faults: setup-dev ## stop, freeze and poison real processes, take broker, database and key away: ten minutes
-	$(BIN)/python -m pytest -n 0 tools/drill/faults/brokers.py tools/drill/faults/databases.py tools/drill/faults/stops.py
+	$(BIN)/python -m tools.drill faults
 
 fuzz: setup-dev ## 10,000 true and forged deliveries to each webhook of the running app (SEED=7 to repeat a run)
-	$(BIN)/python -m tools.fuzz.run $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tools.drill fuzz $(if $(SEED),--seed $(SEED))
 
 screenshots: setup-dev browser ## draw the pictures of docs/screenshots/ that show emails and the gallery
 	$(BIN)/python -m tests.screenshots

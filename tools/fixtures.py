@@ -9,12 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from flask_migrate import upgrade
 
-from app import create_app
-from extensions import db
-from testing import TEST_SETTINGS
-from tools.servers import PostgreSQL, Valkey
+from tools.servers import PostgreSQL, Valkey, migrate
 from tools.simulator_process import Simulator
 from tools.site import Site
 
@@ -39,10 +35,7 @@ def valkey() -> Iterator[Valkey]:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with all migrations, to be copied."""
     path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
-    app = create_app(TEST_SETTINGS | {"DATABASE_URL": f"sqlite:///{path}"})
-    with app.app_context():
-        upgrade()
-        db.engine.dispose()  # the last connection writes the log back into the file
+    migrate(f"sqlite:///{path}")
     return path
 
 

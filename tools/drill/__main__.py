@@ -1,100 +1,82 @@
-"""`python -m tools.drill`: run the campaign, print its table, exit with 1 if something is amiss."""
+"""`python -m tools.drill`: do the runs, print their reports, exit with 1 if something is amiss."""
 
 import argparse
 import logging
-import shutil
+import secrets
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 
-from tools.drill.progress import Progress
-from tools.drill.report import conclusion, table
-from tools.drill.run import Result, Size, run
-from tools.drill.scenarios import SCENARIOS, Scenario
-from tools.servers import PostgreSQL
+from tools.drill import campaign, faults, fuzz
+from tools.drill.report import Report
+from tools.drill.run import Size
+from tools.drill.scenarios import SCENARIOS
 
 SEEDS = (1, 2, 3)
+BESIDE = {
+    "faults": "stop, freeze and poison parts, take broker, database and key away",
+    "fuzz": "true and forged deliveries to each webhook",
+}
+RUNS = {each.name: each.summary for each in SCENARIOS} | BESIDE
 
 
 def main() -> int:
     options = _parser().parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit("stopped"))  # so that every part is ended
+        signal.signal(number, signal.default_int_handler)  # so that every part is ended
     logging.disable(logging.INFO)  # the migrations report each step
-    seeds = SEEDS if options.seed is None else (options.seed,)
-    size = Size(emails=options.emails, kills=options.kills)
-    results = _campaign(options.runs, seeds, size)
-    sys.stdout.write(f"\n{table(results)}\n\n{conclusion(results)}\n")
-    return 1 if any(result.verdict.missed for result in results) else 0
-
-
-def _campaign(scenarios: Sequence[Scenario], seeds: Sequence[int], size: Size) -> list[Result]:
-    with ExitStack() as servers:
-        postgresql = None
-        if any(scenario.celery for scenario in scenarios):
-            postgresql = servers.enter_context(PostgreSQL())
-        return [_one(scenario, seed, size, postgresql) for scenario in scenarios for seed in seeds]
-
-
-def _one(scenario: Scenario, seed: int, size: Size, postgresql: PostgreSQL | None) -> Result:
-    title = f"{scenario.name} seed {seed}"
-    progress = Progress(sys.stderr, title, emails=size.emails, kills=size.kills)
-    folder = Path(tempfile.mkdtemp(prefix="drill-"))
-    wanted = False
+    missed = False
     try:
-        with _database(scenario, folder, postgresql) as url:
-            result = run(scenario, seed, size, folder, url, progress)
-        wanted = bool(result.verdict.missed)
-    except Exception:
-        wanted = True
-        raise
-    finally:
-        if wanted:
-            sys.stderr.write(f"\nthe logs of every part, and of what arrived: {folder}\n")
-        else:
-            shutil.rmtree(folder)
-    progress.end("; ".join(result.verdict.missed) or "as required")
-    sys.stderr.writelines(f"{story}\n" for story in result.stories)
-    return result
+        for report in _reports(options):
+            sys.stdout.write(f"\n{report.text}\n")
+            sys.stdout.flush()
+            missed |= bool(report.missed)
+    except KeyboardInterrupt:
+        sys.exit("stopped")
+    return 1 if missed else 0
 
 
-@contextmanager
-def _database(scenario: Scenario, folder: Path, postgresql: PostgreSQL | None) -> Iterator[str]:
-    if scenario.celery and postgresql:
-        with postgresql.database() as url:
-            yield url
-    else:
-        yield f"sqlite:///{folder}/app.db"
+def _reports(options: argparse.Namespace) -> Iterator[Report]:
+    seed: int | None = options.seed
+    scenarios = [each for each in SCENARIOS if each.name in options.runs]
+    if scenarios:
+        seeds = SEEDS if seed is None else (seed,)
+        size = Size(emails=options.emails, kills=options.kills)
+        yield campaign.run_all(scenarios, seeds, size)
+    if "faults" in options.runs:
+        yield faults.run_all()
+    if "fuzz" in options.runs:
+        yield fuzz.run_all(secrets.randbelow(10**6) if seed is None else seed, options.count)
 
 
 def _parser() -> argparse.ArgumentParser:
+    runs = "\n".join(f"  {name:<8}{summary}" for name, summary in RUNS.items())
     parser = argparse.ArgumentParser(
         prog="python -m tools.drill",
-        description="Kill every part at random under load, and count every email.",
+        description="Hurt the running app in every way known, and count every email.",
+        epilog=f"runs:\n{runs}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add(
         "runs",
         nargs="*",
-        type=_scenario,
-        default=SCENARIOS,
+        type=_run,
+        default=[each.name for each in SCENARIOS],
         metavar="RUN",
-        help=f"{', '.join(each.name for each in SCENARIOS)} (default: all)",
+        help=f"from the list below (default: {SCENARIOS[0].name} to {SCENARIOS[-1].name})",
     )
-    add("--seed", type=int, help=f"of kills and faults (default: {SEEDS}, one after the other)")
-    add("--emails", type=_count, default=1000, help="in each run (default: %(default)s)")
-    add("--kills", type=_count, default=30, help="in each run (default: %(default)s)")
+    add("--seed", type=int, help=f"of kills and mutations (default: {SEEDS}; of a fuzz: random)")
+    add("--emails", type=_count, default=1000, help="in each run of F… (default: %(default)s)")
+    add("--kills", type=_count, default=30, help="in each run of F… (default: %(default)s)")
+    add("--count", type=_count, default=10_000, help="of a fuzz, to each webhook (%(default)s)")
     return parser
 
 
-def _scenario(name: str) -> Scenario:
-    for scenario in SCENARIOS:
-        if scenario.name == name:
-            return scenario
-    raise argparse.ArgumentTypeError(f"there is no run {name!r}")
+def _run(name: str) -> str:
+    if name not in RUNS:
+        raise argparse.ArgumentTypeError(f"there is no run {name!r}")
+    return name
 
 
 def _count(value: str) -> int:

@@ -56,7 +56,7 @@ class Record:
 
 
 @frozen(kw_only=True)
-class Verdict:
+class RunVerdict:
     """Counts, ids of the emails to be looked at, and the requirements that were `missed`.
 
     `bound` is how many extra copies the kills and lost answers can account for. `unexplained` are
@@ -81,7 +81,7 @@ class Verdict:
         return sorted(self.lost | self.undelivered | self.unexplained | self.strangers)
 
 
-def judge(record: Record, rules: Rules) -> Verdict:
+def judge(record: Record, rules: Rules) -> RunVerdict:
     """Hold a run against its rules.
 
     A kill during an email's delivery, or a lost answer, is the cause of at most one extra copy.
@@ -91,7 +91,7 @@ def judge(record: Record, rules: Rules) -> Verdict:
     lost = frozenset(each for each in record.accepted if _is_lost(each, record.rows, copies))
     unknown = _in_states(record, "unknown")
     too_often = {each for each, count in copies.items() if count - 1 > causes[each]}
-    verdict = Verdict(
+    verdict = RunVerdict(
         accepted=len(record.accepted),
         delivered=len(record.accepted & copies.keys()),
         duplicates=len(record.log) - len(copies),
@@ -133,7 +133,7 @@ def _in_states(record: Record, *states: str) -> frozenset[str]:
     return frozenset(each for each, row in record.rows.items() if row.state in states)
 
 
-def _missed(verdict: Verdict, offered: int, rules: Rules) -> Iterator[str]:
+def _missed(verdict: RunVerdict, offered: int, rules: Rules) -> Iterator[str]:
     if verdict.accepted != offered:
         yield f"{verdict.accepted} of {offered} accepted"
     forbidden = {

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from outbox.breaker import LONGEST_OPEN
 from tools.drill.clients import Clients
-from tools.drill.judge import Kill, Record, Verdict, judge
+from tools.drill.judge import Kill, Record, RunVerdict, judge
 from tools.drill.plan import PlannedKill, pace, plan_kills
 from tools.drill.progress import Progress
 from tools.drill.rows import Rows
@@ -44,7 +44,7 @@ class Result:
     seed: int
     kills: Sequence[Kill]
     seconds: float
-    verdict: Verdict
+    verdict: RunVerdict
     stories: Sequence[str]
 
 

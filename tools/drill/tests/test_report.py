@@ -1,9 +1,9 @@
-"""The table and the sentence that a campaign ends with."""
+"""The report that a campaign ends with."""
 
 from attrs import evolve
 
+from tools.drill.campaign import report
 from tools.drill.judge import Kill, Record, Row, judge
-from tools.drill.report import conclusion, table
 from tools.drill.run import Result
 from tools.drill.scenarios import SCENARIOS
 
@@ -28,8 +28,12 @@ def result(record: Record) -> Result:
     return Result(scenario, 7, record.kills, 4.6, judge(record, scenario.rules), [])
 
 
+def _conclusion(*records: Record) -> str:
+    return report([result(each) for each in records]).text.splitlines()[-1]
+
+
 def test_the_table_is_markdown_with_a_line_a_run():
-    heading, rule, line = table([result(GOOD)]).splitlines()
+    heading, rule, line = report([result(GOOD)]).table.splitlines()
     cells = dict(zip(heading.split(" | "), line.split(" | "), strict=True))
     assert rule.count("---") == len(cells)
     assert cells["seed"] == "7"
@@ -40,7 +44,7 @@ def test_the_table_is_markdown_with_a_line_a_run():
 
 
 def test_the_conclusion_counts_and_says_what_was_missed():
-    assert conclusion([result(GOOD)]) == "1 runs, 1 emails, 3 kills, 0 lost: all as required."
-    both = conclusion([result(GOOD), result(BAD)])
+    assert _conclusion(GOOD) == "1 runs, 1 emails, 3 kills, 0 lost: all as required."
+    both = _conclusion(GOOD, BAD)
     assert both == "2 runs, 2 emails, 6 kills, 1 lost: 1 runs missed a requirement."
-    assert "1 lost" in table([result(BAD)]).splitlines()[-1]
+    assert "1 lost" in report([result(BAD)]).table.splitlines()[-1]
