@@ -1,1 +1,1 @@
-"""Seeded mutations of signed webhooks against the running app; `python -m tools.drill fuzz`."""
+"""Seeded mutations of signed webhooks, sent to the running app and judged."""

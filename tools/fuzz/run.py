@@ -1,4 +1,4 @@
-"""Mutations of signed webhooks, sent to the running app and judged: `make fuzz`.
+"""Mutations of signed webhooks, sent to the running app, and the answers judged.
 
 The same seed gives the same mutations; only the time of signing differs.
 """
