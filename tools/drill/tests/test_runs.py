@@ -30,7 +30,7 @@ def test_a_run_that_does_not_exist_is_refused_by_name():
 def test_the_faults_report_has_a_line_a_fault_and_names_those_that_failed(tmp_path: Path):
     file = tmp_path / "two.py"
     file.write_text("def test_one_holds(): pass\ndef test_one_breaks(): assert False\n", "utf-8")
-    code = f"from tools.drill.__main__ import faults; faults.FILES = [{str(file)!r}]"
+    code = f"from tools.drill.__main__ import faults; faults.FILES = [{str(file)!r}, '-cpyproject.toml']"
     told = python("-c", f"{code}; print(faults.run_all().text)").stdout
     assert "| one holds | 0 s | as required |" in told
     assert "| one breaks | 0 s | call failed |" in told
