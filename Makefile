@@ -27,19 +27,19 @@ lint: setup-dev ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 
 simulator: setup ## a local stand-in for the providers' APIs on http://127.0.0.1:8025
-	$(BIN)/python -m simulator --port 8025
+	$(BIN)/python -m tools.simulator --port 8025
 
 demo: setup-dev ## all parts together, with a provider that reports back (PROVIDER=sendgrid PORT=8000 SIMULATOR_PORT=8026)
-	@$(BIN)/python -m demo --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(SIMULATOR_PORT),--simulator-port $(SIMULATOR_PORT))
+	@$(BIN)/python -m tools.demo --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(SIMULATOR_PORT),--simulator-port $(SIMULATOR_PORT))
 
 drill: setup-dev ## kill every part under load and count every email, half an hour (RUN=F1 SEED=7 EMAILS=300 KILLS=8: shorter)
-	$(BIN)/python -m drill $(RUN) $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))
+	$(BIN)/python -m tools.drill $(RUN) $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))
 
 faults: setup-dev ## stop, freeze and poison real processes, take broker, database and key away: ten minutes
-	$(BIN)/python -m pytest drill -n 0
+	$(BIN)/python -m tools.drill faults
 
 fuzz: setup-dev ## 10,000 true and forged deliveries to each webhook of the running app (SEED=7 to repeat a run)
-	$(BIN)/python -m tests.hostile.fuzz $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tools.drill fuzz $(if $(SEED),--seed $(SEED))
 
 screenshots: setup-dev browser ## draw the pictures of docs/screenshots/ that show emails and the gallery
 	$(BIN)/python -m tests.screenshots
@@ -66,4 +66,4 @@ setup-dev: .venv/installed-dev
 
 # The tests drive a real browser: Debian's Chromium, or the one that Playwright brings.
 browser: setup-dev
-	@$(BIN)/python -m tests.browser --install
+	@$(BIN)/python -m tools.browser --install

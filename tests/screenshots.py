@@ -27,10 +27,10 @@ from emails.compose import all_emails
 from message import EmailMessage
 from providers import BounceClass, EventType, TrackingEvent
 from testing import TEST_SETTINGS
-from tests.browser import open_browser
 from tests.emails.conftest import SETTINGS
-from tests.processes import ROOT
 from tests.webhooks.reports import apply_report
+from tools.browser import open_browser
+from tools.processes import ROOT
 
 FOLDER = ROOT / "docs" / "screenshots"
 COLOURS = 128  # enough for flat colours and smooth letters

@@ -16,7 +16,7 @@ from message import EmailMessage
 from outbox import running
 from outbox.celery_workers import WakePublisher
 from tests.conftest import MakeApp
-from tests.processes import PATIENCE, free_port, wait_until
+from tools.processes import PATIENCE, free_port, wait_until
 
 
 def hello() -> EmailMessage:

@@ -9,7 +9,7 @@ import config
 from config import SETTINGS, load, read_environment
 from errors import ConfigurationError
 from message import Address
-from simulator.webhook_secrets import RESEND_SECRET, Secrets
+from tools.simulator.webhook_secrets import RESEND_SECRET, Secrets
 
 DEVELOPMENT = {"FLASK_DEBUG": "1"}
 PRODUCTION = {

@@ -16,8 +16,8 @@ import database
 from database import db, take_turns
 from tests.conftest import MakeApp
 from tests.count_up import NUMBERS, THREADS, TIMES, count_up
-from tests.outages import locked
-from tests.processes import ROOT
+from tools.outages import locked
+from tools.processes import ROOT
 
 MORE = update(NUMBERS).values(value=NUMBERS.c.value + 1)
 VALUE = select(NUMBERS.c.value)

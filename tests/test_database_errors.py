@@ -17,8 +17,8 @@ import database
 from cli.group import email_commands
 from database import db
 from tests.conftest import MakeApp
-from tests.outages import locked
-from tests.processes import free_port
+from tools.outages import locked
+from tools.processes import free_port
 
 WRITE = "UPDATE users SET name = 'Ann'"
 MISSING = {

@@ -21,8 +21,8 @@ from config import SETTINGS
 from email_service import EmailService
 from message import EmailMessage
 from testing import assert_email_sent
-from tests.processes import ROOT
 from tests.test_imports import LADDER
+from tools.processes import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs" / "from-the-guide.md").read_text(encoding="utf-8")

@@ -54,7 +54,8 @@ LADDER = (
     "app",
     "tasks",
 )
-BESIDE = {"tests", "simulator", "demo", "drill", "benchmarks"}
+BESIDE = {"tests", "tools"}
+TOOLS = [f"tools/{path.parent.name}" for path in sorted(ROOT.glob("tools/*/__init__.py"))]
 WITHOUT_FLASK = set(LADDER[: LADDER.index("email_service")]) - {"unsubscribe_links"}
 
 
@@ -120,17 +121,7 @@ def test_a_module_imports_only_what_stands_above_it(module: str):
 
 @pytest.mark.parametrize(
     "package",
-    [
-        "providers",
-        "outbox",
-        "emails",
-        "webhooks",
-        "blueprints",
-        "doctor",
-        "cli",
-        "simulator",
-        "demo",
-    ],
+    ["providers", "outbox", "emails", "webhooks", "blueprints", "cli", *TOOLS],
 )
 def test_no_package_has_a_circle(package: str):
     sources = {}
@@ -164,8 +155,8 @@ def test_nothing_reaches_past_what_the_room_of_the_providers_offers():
         ("blueprints", "try:\n    import tasks\nexcept ImportError: pass"),
         ("emails", "from config import load"),
         ("app", "import tasks as work"),
-        ("app", "from simulator import ledger"),
-        ("app", "from tests.servers import Valkey"),
+        ("app", "from tools.simulator import ledger"),
+        ("app", "from tests.conftest import MakeApp"),
     ],
 )
 def test_a_forbidden_import_is_found_wherever_it_hides(module: str, source: str):
@@ -185,11 +176,9 @@ def test_a_circle_is_found_wherever_it_hides(one: str, other: str):
     assert circle_in("outbox", package) != []
 
 
-def test_the_simulator_knows_nothing_of_ours():
-    for path in files_of("simulator"):
-        assert not imported_rooms(path.read_text("utf-8")) & {*LADDER, *BESIDE} - {"simulator"}, (
-            path
-        )
+def test_the_tools_import_nothing_of_the_tests():
+    for path in files_of("tools"):
+        assert "tests" not in imported_rooms(path.read_text("utf-8")), path
 
 
 def test_nothing_imports_the_worker_or_the_test_fixtures():

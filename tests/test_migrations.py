@@ -15,7 +15,7 @@ from database import Base, db
 from outbox import Attempt, EmailEvent, OutboxRow
 from tests.conftest import MakeApp
 from tests.outbox.rows import open_attempt, queue
-from tests.processes import ROOT
+from tools.processes import ROOT
 
 HEAD = ScriptDirectory(str(ROOT / "migrations")).get_current_head()
 HEADER = f"""

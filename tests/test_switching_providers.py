@@ -4,9 +4,9 @@ import pytest
 
 import outbox
 from extensions import db
-from simulator.application import DIALECTS
 from tests.conftest import MakeApp
-from tests.simulator.process import Simulator
+from tools.simulator.application import DIALECTS
+from tools.simulator_process import Simulator
 
 
 @pytest.mark.parametrize("name", [each.name for each in DIALECTS])

@@ -11,7 +11,7 @@ import pytest
 from alembic.script import ScriptDirectory
 from attrs import frozen
 
-from tests.processes import ROOT
+from tools.processes import ROOT
 
 PAGE = (ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8")
 LEFT_OUT = shutil.ignore_patterns(

@@ -17,11 +17,11 @@ from app import create_app
 from background import send_in_background
 from extensions import db
 from message import EmailMessage
-from simulator.application import DIALECTS
-from simulator.webhook_secrets import Secrets
 from testing import TEST_SETTINGS
-from tests.processes import Process, free_port, wait_until
-from tests.simulator.process import Simulator
+from tools.processes import Process, free_port, wait_until
+from tools.simulator.application import DIALECTS
+from tools.simulator.webhook_secrets import Secrets
+from tools.simulator_process import Simulator
 
 TOKEN = {"Authorization": "Bearer of-these-tests"}
 

@@ -24,10 +24,10 @@ from extensions import limiter
 from models import User
 from outbox import OutboxEmail
 from testing import TEST_SETTINGS
-from tests import provider_events
 from tests.blueprints.stripe_events import SECRET
 from tests.conftest import MakeApp
-from tests.servers import PostgreSQL
+from tools import provider_events
+from tools.servers import PostgreSQL
 
 PASSWORD = "correct horse battery"
 quick_hash = partial(generate_password_hash, method="pbkdf2:sha256:1")

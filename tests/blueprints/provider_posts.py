@@ -12,13 +12,7 @@ from extensions import db
 from message import EmailMessage, new_id
 from outbox import State, Suppression
 from outbox.enqueue import enqueue
-from tests.provider_events import (
-    HEADERS,
-    body_of,
-    resend_event,
-    sendgrid_event,
-    sequenzy_event,
-)
+from tools.provider_events import HEADERS, body_of, resend_event, sendgrid_event, sequenzy_event
 from webhooks import ReceivedEvent
 
 KINDS = {"delivered": "delivered", "bounced": "bounce"}

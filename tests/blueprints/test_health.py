@@ -15,7 +15,7 @@ from database import db, utc_now
 from message import EmailMessage
 from outbox import OutboxEmail
 from tests.conftest import MakeApp
-from tests.processes import free_port
+from tools.processes import free_port
 
 UPGRADE = "flask db upgrade"
 

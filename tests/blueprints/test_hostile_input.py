@@ -14,7 +14,7 @@ from extensions import db
 from models import User
 from outbox import OutboxEmail
 from tests.blueprints.conftest import add_user, serving, stored
-from tests.servers import PostgreSQL
+from tools.servers import PostgreSQL
 
 JSON_ROUTES = ("/api/send", "/api/send-welcome", "/api/signup", "/api/password-reset")
 PAGES = ("/signup", "/login", "/forgot-password", "/contact")

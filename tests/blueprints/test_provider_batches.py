@@ -26,7 +26,7 @@ from tests.blueprints.provider_posts import (
     told,
 )
 from tests.conftest import MakeApp
-from tests.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event
+from tools.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event
 from webhooks import ReceivedEvent, tracking
 
 NAMES = tuple(HEADERS)

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from tests.blueprints.provider_posts import accepted_email, outcomes, post, shown
-from tests.hostile.broken_json import HOLE, ODD_VALUES, broken, places, with_hole
+from tools.fuzz.broken_json import HOLE, ODD_VALUES, broken, places, with_hole
 
 SAMPLE = 100  # of the 800 pairs of a place and an odd value
 

@@ -20,13 +20,7 @@ from tests.blueprints.provider_posts import (
     told,
 )
 from tests.conftest import MakeApp
-from tests.provider_events import (
-    HEADERS,
-    SETTINGS,
-    body_of,
-    sendgrid_event,
-    sequenzy_event,
-)
+from tools.provider_events import HEADERS, SETTINGS, body_of, sendgrid_event, sequenzy_event
 from webhooks import ReceivedEvent
 
 # Every event type that a provider documents: our word, how far the email got, its marks.

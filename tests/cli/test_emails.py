@@ -15,7 +15,7 @@ from emails.compose import all_emails
 from message import EmailMessage, new_id
 from outbox import OutboxEmail, State
 from tests.conftest import MakeApp
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 
 @pytest.fixture

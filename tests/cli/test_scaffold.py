@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.scaffold import FILES, create_email
-from tests.processes import ROOT
+from tools.processes import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "instance", "docs")
 NEW = "made-up-by-this-test"  # no email that a cloner writes has this name

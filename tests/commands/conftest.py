@@ -7,19 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, Process
+from tools.processes import ROOT, Process
 
 StartIn = Callable[..., Process]
 NOT_IN_A_CLONE = (".git", ".venv", ".env", "instance", "*.pyc", "__pycache__", ".*_cache", "build")
-
-PRODUCTION = {
-    "SECRET_KEY": "a-secret-of-this-test-alone-0123456789",
-    "APP_URL": "http://127.0.0.1",
-    "FROM_EMAIL": "Acme <hello@acme.example.com>",
-    "EMAIL_PROVIDER": "resend",
-    "RESEND_API_KEY": "re_test_key",
-}
-"""The least that production needs."""
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.commands.conftest import PRODUCTION
-from tests.processes import Process, free_port, wait_until
-from tests.servers import Valkey
-from tests.simulator.process import Simulator
+from tools.processes import PRODUCTION, Process, free_port, wait_until
+from tools.servers import Valkey
+from tools.simulator_process import Simulator
 
 SIGN_UPS = 200
 

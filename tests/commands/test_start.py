@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.commands.conftest import PRODUCTION, StartIn
-from tests.processes import PATIENCE, ROOT, free_port, wait_until
-from tests.servers import Valkey
+from tests.commands.conftest import StartIn
+from tools.processes import PATIENCE, PRODUCTION, ROOT, free_port, wait_until
+from tools.servers import Valkey
 
 CURL = {"email": "user@example.com", "name": "Alice"}
 

@@ -6,7 +6,6 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # has no types
 
 from emails.compose import all_emails
-from tests.browser import open_browser
 from tests.emails.clients import (
     CONTRASTS_WHEN_FORCED_DARK,
     TURN_INTO_OUTLOOK,
@@ -14,6 +13,7 @@ from tests.emails.clients import (
     for_outlook,
 )
 from tests.emails.test_every_email import CASES
+from tools.browser import open_browser
 
 RUN_AXE = """async () => {
   const { violations } = await axe.run({ resultTypes: ["violations"] });

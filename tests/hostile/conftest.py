@@ -1,17 +1,17 @@
 """One site on each database for all tests here, and others for tests that hurt theirs."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.hostile.site import Site
-from tests.servers import PostgreSQL
-from tests.simulator.process import Simulator
+from tools.fixtures import start_site
+from tools.servers import PostgreSQL
+from tools.simulator_process import Simulator
+from tools.site import Site
 
-StartSite = Callable[..., Site]
+__all__ = ["start_site"]
 
 
 @pytest.fixture(scope="session")
@@ -38,21 +38,6 @@ def site(request: pytest.FixtureRequest) -> Site:
     """Each of the two in turn."""
     site: Site = request.getfixturevalue(f"{request.param}_site")
     return site
-
-
-@pytest.fixture
-def start_site(
-    simulator_process: Simulator, sqlite_url: str, tmp_path: Path
-) -> Iterator[StartSite]:
-    """`start_site(TRUSTED_PROXIES="1")`: a site with settings of its own, on SQLite if not told."""
-    with ExitStack() as stack:
-
-        def start(database_url: str = sqlite_url, **variables: str) -> Site:
-            own = {"RESEND_BASE_URL": simulator_process.url, "WEB_CONCURRENCY": "1"}
-            settings = own | variables
-            return stack.enter_context(Site(database_url, tmp_path / "web.log", **settings))
-
-        yield start
 
 
 def _serve(url: str, folder: Path, simulator: Simulator) -> Iterator[Site]:

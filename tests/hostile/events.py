@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from message import new_id
-from tests.hostile.site import SECRETS, Site
-from tests.hostile.stripe_headers import sign
-from tests.hostile.wire import Answer, Header
-from tests.provider_events import (
+from tools.provider_events import (
     HEADERS,
     body_of,
     resend_event,
     resend_headers,
     sendgrid_event,
     sequenzy_event,
+    stripe_digest,
 )
+from tools.site import SECRETS, Site
+from tools.wire import Answer, Header
 
 WEBHOOK = "/api/webhooks/stripe"
 _numbers = itertools.count(1)
@@ -48,7 +48,7 @@ def checkout(customer: str, **more: Any) -> dict[str, Any]:
 def signature(body: bytes) -> Header:
     """A true `Stripe-Signature` for `body`, made now."""
     now = int(time.time())
-    return "Stripe-Signature", f"t={now},v1={sign(body, SECRETS[0], now)}"
+    return "Stripe-Signature", f"t={now},v1={stripe_digest(body, now, SECRETS[0])}"
 
 
 def post_event(site: Site, value: Any, *headers: Header) -> Answer:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from tests.hostile.site import FORM, Site
-from tests.hostile.wire import Answer, Header
+from tools.site import FORM, Site
+from tools.wire import Answer, Header
 
 Fields = Mapping[str, str | bytes]
 

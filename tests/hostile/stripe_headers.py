@@ -12,8 +12,9 @@ import hmac
 import time
 from typing import NamedTuple
 
-from tests.hostile.site import SECRETS
-from tests.hostile.wire import raw_text
+from tools.provider_events import stripe_digest
+from tools.site import SECRETS
+from tools.wire import raw_text
 
 NEW, OLD = SECRETS
 REMOVED = "whsec_removed"
@@ -178,23 +179,18 @@ CASES = [
 ]
 
 
-def sign(body: bytes, secret: str, t: str | int) -> str:
-    """What Stripe puts after `v1=`."""
-    return _hmac(secret, f"{t}.".encode() + body)
-
-
 def fill(case: Case, body: bytes) -> list[bytes]:
     """The header lines of a case for `body`, signed now."""
     now = int(time.time())
     t = _written(case.time, now)
-    good = sign(body, NEW, t)
+    good = stripe_digest(body, t, NEW)
     digest = bytes.fromhex(good)
     values = {
         "t": t,
         "good": good,
-        "old": sign(body, OLD, t),
-        "bad": sign(body, "whsec_nobody", t),
-        "removed": sign(body, REMOVED, t),
+        "old": stripe_digest(body, t, OLD),
+        "bad": stripe_digest(body, t, "whsec_nobody"),
+        "removed": stripe_digest(body, t, REMOVED),
         "capital": good.upper(),
         "fold": "\r\n ",
         "short": good[:-1],
@@ -203,14 +199,14 @@ def fill(case: Case, body: bytes) -> list[bytes]:
         "flipped": f"{int(good[0], 16) ^ 1:x}{good[1:]}",
         "reversed": digest[::-1].hex(),
         "base64": base64.b64encode(digest).decode(),
-        "unkeyed": sign(body, "", t),
-        "stripped": sign(body, NEW.removeprefix("whsec_"), t),
-        "joined": sign(body, ",".join(SECRETS), t),
+        "unkeyed": stripe_digest(body, t, ""),
+        "stripped": stripe_digest(body, t, NEW.removeprefix("whsec_")),
+        "joined": stripe_digest(body, t, ",".join(SECRETS)),
         "body_alone": _hmac(NEW, body),
         "no_dot": _hmac(NEW, t.encode() + body),
-        "no_body": sign(b"", NEW, t),
-        "other_body": sign(body + b" ", NEW, t),
-        "other_time": sign(body, NEW, now - 1),
+        "no_body": stripe_digest(b"", t, NEW),
+        "other_body": stripe_digest(body + b" ", t, NEW),
+        "other_time": stripe_digest(body, now - 1, NEW),
         "sha1": _hmac(NEW, f"{t}.".encode() + body, "sha1"),
         "sha512": _hmac(NEW, f"{t}.".encode() + body, "sha512"),
         "unsigned": hashlib.sha256(f"{t}.".encode() + body).hexdigest(),

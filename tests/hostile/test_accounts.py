@@ -8,9 +8,9 @@ import pytest
 
 from message import new_id
 from tests.hostile.pages import Visitor
-from tests.hostile.site import BEARER, JSON, Site, mail_to
-from tests.hostile.wire import Answer
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
+from tools.site import BEARER, JSON, Site, mail_to
+from tools.wire import Answer
 
 PASSWORD = "correct horse battery"
 FORMS = ("/signup", "/login", "/forgot-password", "/contact")

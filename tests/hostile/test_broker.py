@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from tests.hostile.brokers import BROKERS, Broker, accept, in_words, settings
-from tests.hostile.conftest import StartSite
+from tools.brokers import BROKERS, Broker, accept, in_words, settings
+from tools.fixtures import StartSite
 
 REQUESTS = 50
 BLOCKED = 0.5  # seconds that a broker with our timeouts costs whoever waits for it

@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 
 from message import new_id
 from outbox import OutboxEmail, State
-from tests.hostile.conftest import StartSite
 from tests.hostile.events import (
     SENDERS,
     WEBHOOK,
@@ -23,11 +22,12 @@ from tests.hostile.events import (
     sender,
     signature,
 )
-from tests.hostile.site import BEARER, JSON, OURS, Site
-from tests.hostile.wire import Answer, request, send_without_listening
-from tests.processes import PATIENCE, wait_until
-from tests.provider_events import HEADERS, body_of, sendgrid_event
-from tests.simulator.process import Simulator
+from tools.fixtures import StartSite
+from tools.processes import PATIENCE, wait_until
+from tools.provider_events import HEADERS, body_of, sendgrid_event
+from tools.simulator_process import Simulator
+from tools.site import BEARER, JSON, OURS, Site
+from tools.wire import Answer, request, send_without_listening
 
 EVENTS, AT_ONCE = 200, 8
 KILL_AFTER = 20  # deliveries before a kill, and emails they are about

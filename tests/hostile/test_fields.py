@@ -7,8 +7,8 @@ import pytest
 from message import new_id
 from tests.hostile.events import checkout, post_event
 from tests.hostile.pages import Fields, Visitor
-from tests.hostile.site import BEARER, JSON, Site, mail_to
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
+from tools.site import BEARER, JSON, Site, mail_to
 
 BAD_ADDRESSES = (
     "a", "@", "a@", "@b.co", "a@b", "a@@b.co", "a@b..co", ".a@b.co", "a.@b.co", "a..b@c.de",

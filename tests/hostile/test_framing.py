@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.hostile.site import BEARER, FORM, HOST, JSON, OURS, Site
-from tests.hostile.wire import Header, exchange, request
+from tools.site import BEARER, FORM, HOST, JSON, OURS, Site
+from tools.wire import Header, exchange, request
 
 POST_ROUTES = ("/api/send", "/api/signup", "/api/webhooks/stripe", "/contact", "/login")
 CHUNKED: Header = ("Transfer-Encoding", "chunked")

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.hostile.site import API_TOKEN, BEARER, HOST, JSON, Site
-from tests.hostile.wire import Answer, Header, exchange, request
+from tools.site import API_TOKEN, BEARER, HOST, JSON, Site
+from tools.wire import Answer, Header, exchange, request
 
 BODY = b'{"email": "ann@example.com", "name": "Ann"}'
 

@@ -2,8 +2,8 @@
 
 import json
 
-from tests.hostile.site import BEARER, JSON, OURS, Site
-from tests.hostile.wire import Header, chunked, exchange, request
+from tools.site import BEARER, JSON, OURS, Site
+from tools.wire import Header, chunked, exchange, request
 
 LIMIT = 1024 * 1024
 ROUTES = ("/api/send", "/api/send-welcome", "/api/signup", "/api/password-reset")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.hostile.fuzz import misplaced, run
-from tests.hostile.mutations import Scheme
-from tests.hostile.schemes import SCHEMES
-from tests.hostile.site import Site
+from tools.fuzz.mutations import Scheme
+from tools.fuzz.run import misplaced, run
+from tools.fuzz.schemes import SCHEMES
+from tools.site import Site
 
 SEED = 20260
 

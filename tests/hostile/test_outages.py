@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.hostile.conftest import StartSite
 from tests.hostile.events import SENDERS, sender
-from tests.hostile.site import Site
-from tests.hostile.wire import Answer
-from tests.outages import down, locked
-from tests.processes import wait_until
+from tools.fixtures import StartSite
+from tools.outages import down, locked
+from tools.processes import wait_until
+from tools.site import Site
+from tools.wire import Answer
 
 Outage = tuple[Site, Callable[[], AbstractContextManager[None]]]
 

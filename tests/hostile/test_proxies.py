@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 from redis import Redis
 
-from tests.hostile.conftest import StartSite
 from tests.hostile.pages import Visitor
-from tests.hostile.site import HOST, JSON, Site
-from tests.hostile.wire import Answer, Header
-from tests.servers import Valkey
+from tools.fixtures import StartSite
+from tools.servers import Valkey
+from tools.site import HOST, JSON, Site
+from tools.wire import Answer, Header
 
 LIMIT = 5  # RATELIMIT_FORM's default, a minute
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from tests.hostile.events import WEBHOOK, checkout, event, new_event_id, post_event, signature
-from tests.hostile.site import OURS, Site
-from tests.hostile.wire import chunked, exchange, request
+from tools.site import OURS, Site
+from tools.wire import chunked, exchange, request
 from webhooks import ReceivedEvent
 
 LIMIT = 1024 * 1024

@@ -3,9 +3,9 @@
 import json
 
 from tests.hostile.events import WEBHOOK, event, signature
-from tests.hostile.site import Site
 from tests.hostile.stripe_headers import CASES, HEADER_NAMES, NOT_HTTP, Case, fill
-from tests.hostile.wire import Answer, Header
+from tools.site import Site
+from tools.wire import Answer, Header
 
 
 def post(site: Site, case: Case) -> Answer:

@@ -19,9 +19,9 @@ from outbox import running
 from outbox.tables import OutboxEmail, ProviderState, State
 from testing import TEST_SETTINGS
 from tests.conftest import MakeApp
-from tests.processes import Process, wait_until
-from tests.servers import PostgreSQL, Valkey
-from tests.simulator.process import Simulator
+from tools.processes import Process, wait_until
+from tools.servers import PostgreSQL, Valkey
+from tools.simulator_process import Simulator
 
 MODES = ("sync", "thread", "celery")
 DATABASES = ("sqlite", "postgresql")

@@ -32,7 +32,7 @@ from providers.resend import Resend
 from tests.conftest import MakeApp
 from tests.outbox.conftest import KEYS
 from tests.outbox.rows import answer, queue, row, yes
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 ADDRESS = "ann+news@example.com"
 

@@ -12,7 +12,7 @@ from database import transaction, utc_now
 from outbox.enqueue import _row
 from outbox.tables import OutboxEmail
 from tests.outbox.rows import message
-from tests.processes import ROOT
+from tools.processes import ROOT
 
 ROWS = 4_000
 PROCESSES = 4

@@ -8,7 +8,7 @@ import outbox
 from database import transaction
 from outbox import running
 from tests.conftest import MakeApp
-from tests.processes import wait_until
+from tools.processes import wait_until
 
 
 def test_a_step_that_fails_is_told_of_stops_no_other_and_runs_again(

@@ -16,7 +16,7 @@ from outbox.sweep import sweep
 from outbox.tables import State
 from providers import Receipt
 from tests.outbox.rows import answer, change, queue, row, yes
-from tests.processes import PATIENCE
+from tools.processes import PATIENCE
 
 
 def die_with(email_id: str) -> None:

@@ -22,8 +22,8 @@ from playwright.sync_api import (
     expect,
 )
 
-from tests.browser import open_browser
-from tests.processes import Process, free_port
+from tools.browser import open_browser
+from tools.processes import Process, free_port
 
 PATIENCE = 60_000  # milliseconds until a test gives up on a page
 expect.set_options(timeout=PATIENCE)

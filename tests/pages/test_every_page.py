@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from emails.samples import LONG_WORD
 from tests.pages.conftest import watched_context
-from tests.processes import wait_until
+from tools.processes import wait_until
 
 ACCOUNT = {"name": LONG_WORD, "email": "ann@example.org", "password": "a long password"}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

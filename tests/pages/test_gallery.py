@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from emails.compose import Email, all_emails
-from tests.processes import ROOT
+from tools.processes import ROOT
 
 EMAILS = all_emails()
 THEME = ROOT / "templates" / "emails" / "_theme.html"

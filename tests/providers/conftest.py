@@ -7,7 +7,7 @@ import pytest
 from providers.http import HttpProvider
 from tests.providers.listener import Listener
 from tests.providers.samples import PATHS, MakeProvider, new_provider
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 
 @pytest.fixture

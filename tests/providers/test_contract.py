@@ -11,7 +11,7 @@ from providers.base import Provider
 from providers.http import HttpProvider
 from providers.inbox import Inbox
 from tests.providers.samples import ID, KEY, full, new_provider, plain, send
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 ALL: dict[str, Provider] = {
     name: new_provider(name, "http://127.0.0.1:1") for name in ("sequenzy", "resend", "sendgrid")

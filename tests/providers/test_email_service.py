@@ -24,7 +24,7 @@ from retry import with_retry
 from tests.conftest import MakeApp
 from tests.providers.listener import Listener, answer
 from tests.providers.samples import PATHS, SECRET_BODY
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 
 def settings(simulator: Simulator, chain: str) -> dict[str, str]:

@@ -21,10 +21,10 @@ from errors import (
     UnsupportedFeature,
 )
 from providers.http import HttpProvider
-from tests.processes import free_port
 from tests.providers.listener import Listener, answer
 from tests.providers.samples import PATHS, new_provider
-from tests.simulator.process import Simulator
+from tools.processes import free_port
+from tools.simulator_process import Simulator
 
 
 def key_error(provider: HttpProvider) -> EmailSendError | None:

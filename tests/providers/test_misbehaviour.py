@@ -16,9 +16,9 @@ from errors import (
     RateLimited,
 )
 from providers.http import HttpProvider
-from tests.processes import wait_until
 from tests.providers.samples import ID, KEY, PATHS, SECRET_BODY, MakeProvider, plain, send
-from tests.simulator.process import Simulator
+from tools.processes import wait_until
+from tools.simulator_process import Simulator
 
 
 @frozen

@@ -14,7 +14,7 @@ from providers.http import HttpProvider
 from providers.subscribers import Call
 from tests.providers.listener import Listener, answer
 from tests.providers.samples import MakeProvider, new_provider, through
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 ANN = "ann@example.com"
 WITH_GROUPS = ["resend", "sendgrid"]

@@ -14,7 +14,7 @@ from sendgrid import SendGridAPIClient
 from sendgrid.helpers import mail as sg
 
 from tests.providers.samples import ID, KEY, MakeProvider, full, send
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 HEADERS = {"X-Ref": "r-1", "List-Unsubscribe": "<https://acme.co/u>"}
 FILE, LOGO = "aGk=", "iVBORw=="  # in base64

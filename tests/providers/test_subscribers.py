@@ -27,7 +27,7 @@ from providers.http import HttpProvider
 from providers.inbox import Inbox
 from providers.subscribers import Call
 from tests.providers.samples import PATHS, MakeProvider, new_provider, through
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 ANN = "ann@example.com"
 LEAVE = Unsubscribe(email=ANN)

@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 
-from providers import PROVIDERS
-from providers.events import BounceClass, EventType, TrackingEvent
+from providers import (
+    PROVIDERS,
+    BounceClass,
+    EventType,
+    TrackingEvent,
+)
 from providers.resend import webhook as resend_webhook
 from providers.sendgrid import webhook as sendgrid_webhook
 from providers.sequenzy import webhook as sequenzy_webhook
 from providers.webhook import UnusableEvent, parse_time
-from tests.provider_events import body_of, resend_event, sendgrid_event, sequenzy_event
+from tools.provider_events import body_of, resend_event, sendgrid_event, sequenzy_event
 
 OURS = "018f0000-0000-7000-8000-0000000000aa"
 HARD, SOFT, OPEN = BounceClass.HARD, BounceClass.SOFT, BounceClass.UNDETERMINED

@@ -10,7 +10,7 @@ from message import Attachment, EmailMessage
 from providers.base import Provider
 from providers.http import HttpProvider
 from tests.providers.samples import ID, MakeProvider, full, new_provider, plain, send
-from tests.simulator.process import Simulator
+from tools.simulator_process import Simulator
 
 FILE, LOGO = "aGk=", "iVBORw=="  # the attachments of `full`, in base64
 

@@ -11,8 +11,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from tests.cli.doctor.keys import P256, RSA, SVIX
 from tests.cli.doctor.name_server import NameServer, Zone, text
 from tests.conftest import MakeApp
-from tests.processes import free_port
 from tests.providers.samples import PATHS
+from tools.processes import free_port
 
 DOMAIN = "acme-letters.com"
 SECRETS = {

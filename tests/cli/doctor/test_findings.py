@@ -22,10 +22,10 @@ from tests.cli.doctor.clinic import DOMAIN, Clinic, good_zone
 from tests.cli.doctor.keys import OTHER_SVIX, rsa_key
 from tests.cli.doctor.name_server import NameServer, text
 from tests.conftest import MakeApp
-from tests.processes import Process, free_port
 from tests.providers.listener import Listener, answer
-from tests.servers import Valkey
-from tests.simulator.process import Simulator
+from tools.processes import Process, free_port
+from tools.servers import Valkey
+from tools.simulator_process import Simulator
 
 PROVIDERS = ("resend", "sendgrid", "sequenzy")
 NewClinic = Callable[[str], Clinic]

@@ -1,6 +1,0 @@
-"""Everything together on your machine: web, worker, Valkey, and a provider that reports back.
-
-    python -m demo --provider sendgrid --port 8000
-
-It has a database of its own, which is gone when it ends.
-"""

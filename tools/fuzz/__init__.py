@@ -1,0 +1,1 @@
+"""Seeded mutations of signed webhooks, sent to the running app and judged."""
