@@ -42,7 +42,7 @@ fuzz: setup-dev ## 10,000 true and forged deliveries to each webhook of the runn
 	$(BIN)/python -m tests.hostile.fuzz $(if $(SEED),--seed $(SEED))
 
 screenshots: setup-dev browser ## draw the pictures of docs/screenshots/ that show emails and the gallery
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m tests.template.screenshots
 
 lock: setup-dev ## pin the requirements anew from requirements*.in
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate -o requirements.txt requirements.in

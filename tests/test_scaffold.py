@@ -11,6 +11,7 @@ from scaffold import FILES, create_email
 from tests.processes import ROOT
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", "instance", "docs")
+NAME = "made-by-this-test"  # a name that no email of one's own has
 LONGEST = "a-name-of-forty-characters-and-not-more1"
 
 
@@ -34,7 +35,7 @@ def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_new_email_is_clean_and_passes_the_tests_of_all_emails(copy: Path):
-    for name in ("trial-ends", LONGEST):
+    for name in (NAME, LONGEST):
         made = run(copy, "flask", "email", "new", name)
         assert made.returncode == 0, made.stderr
     assert made.stdout.endswith(f"look at it: http://127.0.0.1:5000/preview?email={LONGEST}\n")
@@ -42,11 +43,11 @@ def test_a_new_email_is_clean_and_passes_the_tests_of_all_emails(copy: Path):
     for check in (["check"], ["format", "--check"]):
         linted = run(copy, "ruff", *check, "emails", "tests/emails")
         assert linted.returncode == 0, linted.stdout
-    chosen = "trial_ends or trial-ends or forty or left_over"
+    chosen = "made_by_this_test or made-by-this-test or forty or left_over"
     without_browser = ["--ignore=tests/emails/test_rendering.py"]
     tested = run(copy, "pytest", "-n", "0", "-q", "tests/emails", "-k", chosen, *without_browser)
     assert tested.returncode == 0, tested.stdout
-    assert "trial" in run(copy, "flask", "email", "send-test", "x", "--email", "nope").stderr
+    assert NAME in run(copy, "flask", "email", "send-test", "x", "--email", "nope").stderr
 
 
 @pytest.mark.parametrize(
@@ -85,5 +86,5 @@ def test_the_command_says_in_one_line_why_it_refuses(copy: Path):
 def test_an_index_that_was_rewritten_is_left_alone(copy: Path):
     (copy / "emails" / "__init__.py").write_text("from emails.accounts import *\n")
     with pytest.raises(ValueError, match="no imports and no list __all__"):
-        create_email("trial-ends", copy)
-    assert not (copy / "emails" / "trial_ends.py").exists()
+        create_email(NAME, copy)
+    assert not (copy / "emails" / "made_by_this_test.py").exists()

@@ -1,10 +1,10 @@
 """From a name and data to a message, and how an email becomes known."""
 
+import os
 import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +12,7 @@ import emails
 from emails.compose import compose, email
 from errors import InvalidMessage
 from message import Address
-from tests.test_imports import LADDER
-
-ROOT = Path(__file__).parents[2]
+from tests.processes import ROOT
 
 
 def test_message_fields_reach_the_message(email_app):
@@ -85,22 +83,21 @@ def test_two_emails_cannot_share_a_name():
 
 def test_a_module_in_the_package_is_found_without_being_listed(tmp_path):
     shutil.copytree(ROOT / "emails", tmp_path / "emails")
-    for module in LADDER[: LADDER.index("message") + 1]:  # all that an email may know of
-        shutil.copy(ROOT / f"{module}.py", tmp_path)
-    (tmp_path / "emails" / "trials.py").write_text(
+    (tmp_path / "emails" / "found_by_looking.py").write_text(
         "from emails.compose import compose, email\n"
-        "@email('trial-ends', samples={'normal': {'to': 'ann@example.com'}})\n"
-        "def trial_ends(*, to):\n"
-        "    return compose('trial-ends', to=to, subject='Three days')\n"
+        "@email('found-by-looking', samples={'normal': {'to': 'ann@example.com'}})\n"
+        "def found_by_looking(*, to):\n"
+        "    return compose('found-by-looking', to=to, subject='Three days')\n"
     )
 
     listed = subprocess.run(
         [sys.executable, "-c", "from emails.compose import all_emails; print(*all_emails())"],
-        cwd=tmp_path,
+        cwd=tmp_path,  # its `emails` comes first, all other rooms are found here
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert "trial-ends" in listed.stdout.split()
+    assert "found-by-looking" in listed.stdout.split()
     assert "welcome" in listed.stdout.split()
