@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -195,10 +195,6 @@ def change_brand(copy: Path) -> None:
     change(copy, "config.py", r'"Your App"\)', '"Rocket & Söhne")')
     change(copy, "config.py", r"Your App <noreply@yourdomain\.com>", "Rocket <hi@rocket.dev>")
     change(copy, "config.py", r"Your Company, 1 Example Street, 12345 Example City", "Rocket, Mars")
-    example = (copy / ".env.example").read_text(encoding="utf-8")
-    (copy / ".env.example").write_text(
-        example.replace("APP_NAME=Your App", "APP_NAME=Rocket & Söhne"), encoding="utf-8"
-    )
 
 
 def replace_documents(copy: Path) -> None:
@@ -224,11 +220,15 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def prove(copy: Path, steps: tuple[Step, ...] = STEPS) -> None:
-    """Make the copy, take the steps, and run what `make test` runs; raises where it is red."""
+def take(steps: Iterable[Step], copy: Path) -> None:
+    """Copy the repository into the empty folder `copy` and take the steps there, in their order."""
     copy_repository(copy)
     for step in steps:
         step(copy)
+
+
+def check(copy: Path) -> None:
+    """Run there what `make test` runs. Raises `CalledProcessError` where it is red."""
     run(copy, "ruff", "check", ".")
     run(copy, "ruff", "format", "--check", ".")
     run(copy, "mypy")
@@ -237,4 +237,5 @@ def prove(copy: Path, steps: tuple[Step, ...] = STEPS) -> None:
 
 if __name__ == "__main__":
     with TemporaryDirectory(prefix="first-steps-") as folder:
-        prove(Path(folder) / "rocket")
+        take(STEPS, Path(folder))
+        check(Path(folder))
