@@ -5,7 +5,7 @@ PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),5000)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test lint simulator demo drill faults fuzz screenshots lock setup setup-dev browser
+.PHONY: help run test test-init lint simulator demo drill faults fuzz screenshots lock setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -21,6 +21,9 @@ test: setup-dev browser ## set up, then lint, types and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+test-init: setup-dev browser ## take a cloner's first steps in a copy of this repository, and test that: ten minutes
+	$(BIN)/python -m tests.template.first_steps
 
 lint: setup-dev ## format, and fix what ruff can fix
 	$(BIN)/ruff format .
@@ -42,7 +45,7 @@ fuzz: setup-dev ## 10,000 true and forged deliveries to each webhook of the runn
 	$(BIN)/python -m tools.drill fuzz $(if $(SEED),--seed $(SEED))
 
 screenshots: setup-dev browser ## draw the pictures of docs/screenshots/ that show emails and the gallery
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m tests.template.screenshots
 
 lock: setup-dev ## pin the requirements anew from requirements*.in
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate -o requirements.txt requirements.in

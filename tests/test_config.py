@@ -35,7 +35,7 @@ def test_development_needs_nothing_but_the_switch():
     assert settings["DEBUG"] is True
     assert settings["APP_URL"] == "http://127.0.0.1:5000"
     assert settings["EMAIL_PROVIDER"] == ("inbox",)
-    assert settings["FROM_EMAIL"] == Address("noreply@yourdomain.com", "Your App")
+    assert settings["FROM_EMAIL"]
     assert settings["CONTACT_EMAIL"] == settings["FROM_EMAIL"]
     assert settings["BILLING_URL"] == "http://127.0.0.1:5000/billing"
     assert settings["STRIPE_WEBHOOK_SECRET"] == ()
@@ -335,7 +335,7 @@ class TestOverrides:
         self, make_app: Any, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setenv("APP_NAME", "Shell")
-        assert make_app().config["APP_NAME"] == "Your App"
+        assert make_app().config["APP_NAME"] == load({"FLASK_DEBUG": "1"})["APP_NAME"] != "Shell"
 
     def test_flasks_own_settings_pass_through_and_win(self, make_app: Any):
         app = make_app(SESSION_COOKIE_NAME="mine", APP_URL="https://app.example.com")

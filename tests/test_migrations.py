@@ -48,7 +48,8 @@ def test_migrations_and_models_agree(make_app: MakeApp, database_url: str):
     app = make_app(DATABASE_URL=database_url)
     with app.app_context(), db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
+        differences = compare_metadata(context, Base.metadata)
+        assert differences == [], 'write the migration: flask db migrate -m "what changed"'
 
 
 def test_migrations_go_down_and_up_again(make_app: MakeApp, database_url: str):

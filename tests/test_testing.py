@@ -41,7 +41,7 @@ def test_emails_of_both_kinds_are_captured_in_order_and_with_their_sender(
     db.session.commit()
     receipt = email.send(now)
     assert [each.id for each in outbox_emails] == [in_background.id, now.id] == [row.id, now.id]
-    assert {str(each.from_email) for each in outbox_emails} == {"Your App <noreply@yourdomain.com>"}
+    assert {str(each.from_email) for each in outbox_emails} == {str(context.config["FROM_EMAIL"])}
     assert receipt.message_id == now.id
 
 

@@ -9,7 +9,8 @@ from tests.blueprints import projects
 from tests.blueprints.conftest import PASSWORD, add_user, csrf_token
 from tests.conftest import MakeApp
 
-EXEMPT = {"api", "provider_webhooks", "stripe", "unsubscribe"}
+EXEMPT = {"api", "webhooks", "unsubscribe"}
+"""Blueprints whose views read no cookie. Name yours here if that is true of all of its views."""
 EXPIRED = "This form has expired"
 
 

@@ -15,6 +15,7 @@ from emails.compose import all_emails
 from extensions import db
 from outbox import OutboxEmail
 from tests.blueprints.test_development_pages import POLICY
+from tests.conftest import MakeApp
 
 WELCOME = "emails/welcome.html"
 
@@ -86,12 +87,13 @@ def test_light_and_dark_do_not_depend_on_the_readers_own_scheme(client: FlaskCli
     assert "scheme=dark&amp;" in client.get("/preview?email=welcome&scheme=dark").text
 
 
-def test_an_email_can_be_taken_away_as_a_file(client: FlaskClient):
+def test_an_email_can_be_taken_away_as_a_file(make_app: MakeApp):
+    client = make_app(FROM_EMAIL="Acme <hello@example.com>").test_client()
     answer = client.get("/preview/contact-notice.eml")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="contact-notice.eml"'
     assert answer.mimetype == "message/rfc822"
     mail = message_from_bytes(answer.data, policy=policy.default)
-    assert mail["From"] == "Your App <noreply@yourdomain.com>"
+    assert mail["From"] == "Acme <hello@example.com>"
     assert mail["Reply-To"] == "Ann Lee <ann@example.com>"
     html = mail.get_body(("html",))
     assert html is not None

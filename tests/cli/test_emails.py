@@ -179,16 +179,15 @@ def test_resolve_wants_a_decision(runner: FlaskCliRunner, app: Flask):
     assert "--sent or --resend" in runner.invoke(args=["email", "resolve", email_id]).output
 
 
-def test_export_writes_each_sample_as_html_text_and_eml(
-    runner: FlaskCliRunner, app: Flask, tmp_path: Path
-):
+def test_export_writes_each_sample_as_html_text_and_eml(make_app: MakeApp, tmp_path: Path):
+    app = make_app(FROM_EMAIL="Acme <hello@example.com>")
     folder = tmp_path / "out"
-    assert runner.invoke(args=["email", "export", str(folder)]).exit_code == 0
+    assert app.test_cli_runner().invoke(args=["email", "export", str(folder)]).exit_code == 0
     with app.app_context():
         count = sum(len(each.samples) for each in all_emails().values())
     assert len(list(folder.iterdir())) == 3 * count
     mail = message_from_bytes((folder / "welcome--normal.eml").read_bytes(), policy=policy.default)
-    assert mail["From"] == "Your App <noreply@yourdomain.com>"
+    assert mail["From"] == "Acme <hello@example.com>"
     assert {"Date", "Message-ID", "To", "Subject"} <= set(mail.keys())
     body = mail.get_body(("html",))
     assert body is not None

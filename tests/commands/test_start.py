@@ -1,4 +1,4 @@
-"""The three commands of the README in a fresh clone, and what they refuse to start with."""
+"""The commands of web and worker in a fresh clone, and what they refuse to start with."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.commands.conftest import StartIn
-from tools.processes import PATIENCE, PRODUCTION, ROOT, free_port, wait_until
+from tools.processes import PATIENCE, PRODUCTION, free_port, wait_until
 from tools.servers import Valkey
 
 CURL = {"email": "user@example.com", "name": "Alice"}
@@ -15,14 +15,6 @@ CURL = {"email": "user@example.com", "name": "Alice"}
 def migrate(run: StartIn, **variables: str) -> None:
     process = run("flask db upgrade", **variables)
     assert process.process.wait(PATIENCE) == 0, process.output()
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["flask db upgrade", "flask run", "gunicorn app:app", "celery -A tasks worker --loglevel=info"],
-)
-def test_the_readme_prints_the_command(command: str):
-    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_flask_run_in_a_fresh_clone_takes_the_curl_line_and_the_email_appears(

@@ -120,16 +120,26 @@ def test_every_email_is_named_in_the_package(path):
             )
 
 
+@pytest.mark.parametrize("email", all_emails().values(), ids=lambda email: email.name)
+def test_an_email_has_samples(email):
+    assert email.samples, (
+        f"{email.name} is tested and shown by nobody: give @email in {email.compose.__module__} "
+        "samples, one at least, such as `samples=NAMES` of emails/samples.py"
+    )
+
+
 def test_every_email_has_both_templates_and_no_template_is_left_over():
     content = {path.name for path in TEMPLATES.iterdir() if not path.name.startswith("_")}
 
     expected = {f"{name}.{ending}" for name in all_emails() for ending in ("html", "txt")}
-    assert content == expected
+    assert expected - content == set(), "write these in templates/emails: each has both bodies"
+    assert content - expected == set(), "no @email has such a name: delete these, or rename them"
 
 
 @pytest.mark.parametrize("name", all_emails())
 def test_content_holds_words_and_macros_only(name):
     source = (TEMPLATES / f"{name}.html").read_text(encoding="utf-8")
 
-    assert set(re.findall(r"<(\w+)", source)) <= {"strong", "em", "br"}
-    assert "style" not in source
+    tags = set(re.findall(r"<(\w+)", source)) - {"strong", "em", "br"}
+    assert tags == set(), f"{name}.html: use the macros of _macros.html, which work in Outlook too"
+    assert "style" not in source, f"{name}.html: looks belong into _theme.html and _macros.html"

@@ -1,12 +1,12 @@
 """The table of what each provider takes, in the README, is the one in the code."""
 
 import re
-from pathlib import Path
 
 from providers import PROVIDERS
 from providers.base import Capabilities
+from tools.processes import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 HEADING = (
     "| `EMAIL_PROVIDER` | also set | to, cc, bcc each | reply-to | attachments | size | "
     "idempotency key | left out |"

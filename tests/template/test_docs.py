@@ -21,7 +21,7 @@ from config import SETTINGS
 from email_service import EmailService
 from message import EmailMessage
 from testing import assert_email_sent
-from tests.test_imports import LADDER
+from tests.template.test_ladder import LADDER
 from tools.processes import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,6 +85,14 @@ def test_every_relative_link_leads_to_a_file(document: Path):
 def test_the_readme_names_every_flask_email_command_and_no_other():
     named = set(re.findall(r"flask email ([a-z][a-z-]*)", code(README)))
     assert named == set(email_commands.commands)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["flask db upgrade", "flask run", "gunicorn app:app", "celery -A tasks worker --loglevel=info"],
+)
+def test_the_readme_prints_the_commands_of_web_and_worker(command: str):
+    assert command in README
 
 
 def test_the_documents_name_only_flask_email_commands_that_exist():

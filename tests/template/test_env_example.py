@@ -1,14 +1,14 @@
 """`.env.example` is the manual of the settings, so it must say what the code does."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from config import SETTINGS, load
 from setting_types import Setting
+from tools.processes import ROOT
 
-TEXT = (Path(__file__).parents[1] / ".env.example").read_text("utf-8")
+TEXT = (ROOT / ".env.example").read_text("utf-8")
 LINE = re.compile(r"^(# )?([A-Z][A-Z_]+)=(.*)$", re.MULTILINE)
 LIVE = {name: value for comment, name, value in LINE.findall(TEXT) if not comment}
 SHOWN = {name: value for comment, name, value in LINE.findall(TEXT) if comment}
@@ -16,7 +16,8 @@ SHOWN = {name: value for comment, name, value in LINE.findall(TEXT) if comment}
 
 def test_it_names_every_setting_once_and_no_other():
     named = sorted(name for _, name, _ in LINE.findall(TEXT))
-    assert named == sorted(setting.name for setting in SETTINGS)
+    settings = sorted(setting.name for setting in SETTINGS)
+    assert named == settings, "explain each setting of config.py in .env.example, and no other"
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
