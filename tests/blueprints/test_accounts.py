@@ -166,7 +166,7 @@ def test_a_wrong_password_and_an_unknown_address_look_the_same(app: Flask, ann: 
 
 NEXT = [
     ("/account", "/account"),
-    ("/contact?a=b&c=%2F", "/contact?a=b&c=%2F"),
+    ("/login?a=b&c=%2F", "/login?a=b&c=%2F"),
     ("", "/account"),
     ("account", "/account"),
     ("//evil.example", "/account"),

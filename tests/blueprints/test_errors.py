@@ -17,7 +17,7 @@ from tests.conftest import MakeApp
     [
         ("GET", "/nothing", 404),
         ("POST", "/account", 405),
-        ("DELETE", "/contact", 405),
+        ("DELETE", "/login", 405),
         ("GET", "/apiary", 404),
         ("GET", "/static/../app.py", 404),
     ],
@@ -31,12 +31,12 @@ def test_a_page_error_is_a_page(client: FlaskClient, method: str, path: str, sta
 
 
 def test_a_form_that_is_too_large_is_a_413_page(client: FlaskClient):
-    answer = client.post("/contact", data={"message": "m" * 1024 * 1024})
+    answer = client.post("/login", data={"email": "m" * 1024 * 1024})
     assert (answer.status_code, answer.mimetype) == (413, "text/html")
 
 
 def test_every_answer_carries_the_security_headers(client: FlaskClient):
-    for path in ("/", "/nothing", "/api/nothing", "/healthz", "/contact"):
+    for path in ("/", "/nothing", "/api/nothing", "/healthz", "/login"):
         headers = client.get(path).headers
         assert "default-src 'self'" in headers["Content-Security-Policy"]
         assert "unsafe-inline" not in headers["Content-Security-Policy"]

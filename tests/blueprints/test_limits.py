@@ -21,7 +21,7 @@ def test_the_rates_are_those_of_the_settings(make_app: MakeApp):
     assert statuses(client, "/api/send", 4, json=GOOD) == [202] * 3 + [429]
     assert statuses(client, "/api/send-welcome", 4, json=GOOD) == [202] * 3 + [429]
     assert statuses(client, "/api/signup", 3, json=GOOD) == [201] * 2 + [429]
-    assert statuses(client, "/contact", 3, data={}) == [400] * 2 + [429]
+    assert statuses(client, "/login", 3, data={}) == [400] * 2 + [429]
 
 
 def test_the_default_rates_are_10_sends_and_5_forms_a_minute(make_app: MakeApp):
@@ -78,14 +78,14 @@ def test_forwarded_addresses_count_only_behind_a_trusted_proxy(
     ).test_client()
     addresses = ["192.0.2.9, 203.0.113.1", "192.0.2.9, 203.0.113.2"]
     answers = [
-        client.post("/contact", headers={"X-Forwarded-For": each}).status_code for each in addresses
+        client.post("/login", headers={"X-Forwarded-For": each}).status_code for each in addresses
     ]
     assert answers == [400, last]
 
 
 def test_limits_can_be_switched_off_and_spare_what_is_watched(make_app: MakeApp):
     client = make_app(RATELIMIT_FORM="1/hour").test_client()
-    assert statuses(client, "/contact", 3, data={}) == [400] * 3
+    assert statuses(client, "/login", 3, data={}) == [400] * 3
     limited = make_app(RATELIMIT_ENABLED=True, RATELIMIT_SEND="1/hour").test_client()
     for path in ("/healthz", "/inbox.json", "/"):
         assert {limited.get(path).status_code for _ in range(30)} == {200}

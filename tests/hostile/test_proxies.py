@@ -96,16 +96,16 @@ def test_over_https_a_form_of_another_site_is_refused_though_its_token_is_good(
     behind: Site, proxies: str
 ):
     visitor = Visitor(behind, ("X-Forwarded-Proto", "https"))
-    fields = {"name": "Ann", "email": "ann@example.com", "message": "Hello"}
-    good = fields | {"csrf_token": visitor.csrf_token("/contact")}
+    fields = {"name": "Ann", "email": "ann@example.com", "password": "long enough"}
+    good = fields | {"csrf_token": visitor.csrf_token("/signup")}
     with behind.stores():
-        assert visitor.post("/contact", good).status == 400
+        assert visitor.post("/signup", good).status == 400
         for referrer in (
             "https://evil.example/",
             f"https://{HOST}.evil.example/",
             f"http://{HOST}/",
         ):
-            given = visitor.post("/contact", good, ("Referer", referrer))
+            given = visitor.post("/signup", good, ("Referer", referrer))
             assert (referrer, given.status) == (referrer, 400)
-    with behind.stores(outbox=1):
-        assert visitor.post("/contact", good, ("Referer", f"https://{HOST}/contact")).status == 302
+    with behind.stores(users=1, outbox=2):
+        assert visitor.post("/signup", good, ("Referer", f"https://{HOST}/signup")).status == 302

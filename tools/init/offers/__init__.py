@@ -1,0 +1,1 @@
+"""What can be left out, one offer a file: `OFFER`, an `Offer`."""
