@@ -5,7 +5,7 @@ PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),5000)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test test-init lint simulator demo drill faults fuzz screenshots lock setup setup-dev browser
+.PHONY: help run test init test-init lint simulator demo drill faults fuzz screenshots lock setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -21,6 +21,9 @@ test: setup-dev browser ## set up, then lint, types and all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+init: setup-dev ## make this clone your own (NAME="Acme"; FROM= COLOUR= DROP= KEEP= are optional)
+	@NAME='$(NAME)' FROM='$(FROM)' COLOUR='$(COLOUR)' DROP='$(DROP)' KEEP='$(KEEP)' $(BIN)/python -m tools.init
 
 test-init: setup-dev browser ## take a cloner's first steps in a copy of this repository, and test that: ten minutes
 	$(BIN)/python -m tests.template.first_steps

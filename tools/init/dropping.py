@@ -66,7 +66,7 @@ def forget_modules(tree: Tree, removed: Iterable[str]) -> None:
     for path in removed:
         if path.endswith(".py"):
             text = _without_module(text, path.removesuffix(".py"))
-    tree.write("pyproject.toml", text)
+    tree.write("pyproject.toml", re.sub(r"[ ]+$", "", text, flags=re.MULTILINE))
 
 
 def _without_module(text: str, path: str) -> str:

@@ -64,7 +64,8 @@ class Tree:
     def without_definitions(self, path: str, names: Iterable[str]) -> None:
         """Take functions, classes and constants out of a module, with the comments above them.
 
-        A method is named `Class.method`. Raises `Mismatch` for a name that the module does not define just once.
+        A method is named `Class.method`. Raises `Mismatch` for a name that the module does not
+        define just once.
         """
         text = self.read(path)
         lines = text.splitlines(keepends=True)

@@ -1,0 +1,7 @@
+"""The pages about this template."""
+
+from tools.init.offer import Offer
+
+OFFER = Offer(
+    name="docs", what="the documentation of the template", paths=("docs", "tests/test_upgrade.py")
+)

@@ -1,0 +1,7 @@
+"""What holds the template itself together: its rooms, its routes, its strictness."""
+
+from tools.init.offer import Offer
+
+OFFER = Offer(
+    name="tests/template", what="the tests of the template itself", paths=("tests/template",)
+)
