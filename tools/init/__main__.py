@@ -39,7 +39,7 @@ def main(root: Path, given: Mapping[str, str], *, ask: bool) -> int:
         say(["", "Left for you, because these files are not as they were:", *by_hand])
         return 1
     if done:
-        say(["", "Look at it with git diff, run make test, and commit it."])
+        say(["", "Look at it with git diff, run make test, then git add --all and commit it."])
     return 0
 
 

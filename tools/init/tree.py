@@ -120,8 +120,8 @@ def _defines(node: ast.stmt) -> list[str]:
 
 
 def _first_line(node: ast.stmt, lines: list[str]) -> int:
-    decorators = getattr(node, "decorator_list", [])
-    start = min([node.lineno, *(each.lineno for each in decorators)]) - 1
+    decorated = isinstance(node, ast.FunctionDef | ast.ClassDef) and node.decorator_list
+    start = (decorated[0].lineno if decorated else node.lineno) - 1
     while start > 0 and re.match(r"\s*#", lines[start - 1]):
         start -= 1
     return start

@@ -78,6 +78,21 @@ OFFER = Offer(
             "What providers and Stripe report, every event once.",
             "What providers report, every event once.",
         ),
+        (
+            "webhooks/__init__.py",
+            "the suppressions; what Stripe's events do stands in its blueprint.",
+            "the suppressions.",
+        ),
+        (
+            "webhooks/retention.py",
+            "because Stripe may repeat them.",
+            "because a sender may repeat them.",
+        ),
+        (
+            "webhooks/retention.py",
+            "docs.stripe.com/webhooks: resent by hand for so long",
+            "repeated at most for so long",
+        ),
         ("tools/fuzz/schemes.py", "StripeScheme(), ", ""),
         ("tools/site.py", '        "STRIPE_WEBHOOK_SECRET": ",".join(SECRETS),\n', ""),
         ("tools/site.py", 'SECRETS = ("whsec_new", "whsec_old")  # as while one is rolled\n', ""),
