@@ -9,13 +9,13 @@ from attrs import Factory, define
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-import outbox
 from database import db, insert_new, utc_now, why_unavailable
 from errors import InvalidMessage
 from log_setup import mask
 from message import new_id
 from providers import Item, TrackingEvent, UnusableEvent
 from webhooks import tracking
+from webhooks.reported import ReportedEmails, lock_reported
 from webhooks.tables import EventOutcome, ReceivedEvent
 from webhooks.waiting import to_json
 
@@ -46,9 +46,7 @@ def receive(source: str, items: Sequence[Item], parse: Parse) -> list[EventOutco
     events = [_parsed(source, item, parse) for item in items]
     # In one order whoever delivers, so that two deliveries at once cannot wait for each other.
     events.sort(key=lambda each: (each.recipient, each.item.event_id))
-    emails = outbox.reported.lock_reported(
-        session, source, [each.report for each in events if each.report]
-    )
+    emails = lock_reported(session, source, [each.report for each in events if each.report])
     new = insert_new(session, ReceivedEvent, [each.row() for each in events])
     for each in events:
         if each.row_id in new:
@@ -137,7 +135,7 @@ def _parsed(source: str, item: Item, parse: Parse) -> _Event:
     return event
 
 
-def _apply(session: Session, event: _Event, emails: outbox.reported.ReportedEmails) -> None:
+def _apply(session: Session, event: _Event, emails: ReportedEmails) -> None:
     """Let the event have its effect, in a savepoint of its own."""
     if event.meaning is None:
         return

@@ -14,7 +14,6 @@ from cli.doctor.checks import Check, hint, ok, problem, skipped
 from config import REDIS_PATIENCE
 from database import transaction, utc_now
 from outbox import State, readiness
-from outbox.breaker import CallState
 
 PATIENCE = 2.0  # seconds for Redis and for an answer of the workers
 
@@ -75,11 +74,11 @@ def check_calls(name: str, account: Check) -> Check:
     with transaction() as session:
         status = outbox.breaker.call_statuses(session, [name], utc_now())[name]
     line = f"{name}-calls"
-    if status.state is CallState.OK:
+    if status.state is outbox.breaker.CallState.OK:
         return ok(line)
     if account.remedy:
         return skipped(line, f"{status}; see {account.name}")
-    if status.state is CallState.PAUSED:
+    if status.state is outbox.breaker.CallState.PAUSED:
         return problem(
             line,
             f"{name} is {status}",

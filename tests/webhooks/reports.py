@@ -2,12 +2,12 @@
 
 from sqlalchemy.orm import Session
 
-import outbox
 from providers import TrackingEvent
 from webhooks import tracking
+from webhooks.reported import lock_reported
 
 
 def apply_report(session: Session, event: TrackingEvent) -> bool:
     """Give one event its effect, in the caller's transaction; False if its email is not known."""
-    emails = outbox.reported.lock_reported(session, event.provider, [event])
+    emails = lock_reported(session, event.provider, [event])
     return tracking.apply(session, event, emails)
