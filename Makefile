@@ -25,8 +25,9 @@ test: setup-dev browser ## set up, then lint, types and all tests
 init: setup-dev ## make this clone your own (NAME="Acme"; FROM= COLOUR= DROP= KEEP= are optional)
 	@NAME='$(NAME)' FROM='$(FROM)' COLOUR='$(COLOUR)' DROP='$(DROP)' KEEP='$(KEEP)' $(BIN)/python -m tools.init
 
-test-init: setup-dev browser ## take a cloner's first steps in a copy of this repository, and test that: ten minutes
+test-init: setup-dev browser ## take a cloner's first steps and every drop of make init in copies, and test those: an hour
 	$(BIN)/python -m tests.template.first_steps
+	$(BIN)/python -m tests.template.init_proof
 
 lint: setup-dev ## format, and fix what ruff can fix
 	$(BIN)/ruff format .

@@ -52,8 +52,14 @@ def _without_target(tree: Tree, target: str) -> None:
 
 
 def cut_sections(tree: Tree, name: str) -> None:
-    """Cut `<!-- name -->` to `<!-- /name -->` out of the pages of docs/."""
-    section = re.compile(rf"[ \t]*<!-- {name} -->.*?<!-- /{name} -->\n?", re.DOTALL)
+    """Cut what is about the part `name` alone out of the pages of docs/.
+
+    `<!-- name -->` to `<!-- /name -->`, and each line that holds `<!-- only name -->`, as a row of
+    a table does.
+    """
+    section = re.compile(
+        rf"^.*<!-- only {name} -->.*\n|<!-- {name} -->(?s:.*?)<!-- /{name} -->\n?", re.MULTILINE
+    )
     for page in sorted((tree.root / "docs").rglob("*.md")):
         path = page.relative_to(tree.root).as_posix()
         if tree.has(path):
@@ -71,10 +77,9 @@ def forget_modules(tree: Tree, removed: Iterable[str]) -> None:
 
 def _without_module(text: str, path: str) -> str:
     *folders, name = path.split("/")
-    text = re.sub(rf'"{re.escape(path.replace("/", "."))}",[ ]?', "", text)
-    if not folders:  # ruff's pattern begins `!./{app,background,`
-        return re.sub(rf"(!\./\{{(?:[\w.]+,)*){re.escape(name)},", r"\1", text)
-    room = re.escape("/".join(folders))
-    inside = rf"(\b{room}/\{{(?:[\w.*/]+,)*)"
-    text = re.sub(rf"{inside}{re.escape(name)},", r"\1", text)
-    return re.sub(rf"{inside[:-1]}),{re.escape(name)}\}}", r"\1}", text)
+    module = re.escape(path.replace("/", "."))
+    text = re.sub(rf'"{module}",[ ]?|,\s*"{module}"(?=\])', "", text)
+    # A pattern of ruff names it in the braces behind its room: `emails/{accounts,billing}`.
+    room = rf"\b{re.escape('/'.join(folders))}" if folders else r"!\."
+    text = re.sub(rf"({room}/\{{(?:[^{{}}]*,)?){re.escape(name)},", r"\1", text)
+    return re.sub(rf"({room}/\{{[^{{}}]*),{re.escape(name)}\}}", r"\1}", text)

@@ -3,5 +3,5 @@
 from tools.init.offer import Offer
 
 OFFER = Offer(
-    name="tests/template", what="the tests of the template itself", paths=("tests/template",)
+    name="template-tests", what="the tests of the template itself", paths=("tests/template",)
 )
