@@ -136,7 +136,7 @@ def test_our_own_mistake_with_one_item_costs_that_one_until_it_is_mended(
     batch = events_of(emails, "processed", "deferred", "delivered", "open")
     webhook, apply = PROVIDERS["sendgrid"].webhook, webhooks.tracking.apply
     assert webhook is not None
-    read, poison = webhook.read, batch[50]["sg_event_id"]
+    read, poison = webhook.parse, batch[50]["sg_event_id"]
 
     def reads(item: Any) -> TrackingEvent | None:
         if item.data["sg_event_id"] == poison:
@@ -145,7 +145,7 @@ def test_our_own_mistake_with_one_item_costs_that_one_until_it_is_mended(
 
     def applies(session: Any, event: TrackingEvent, emails: Any = None) -> bool:
         known = apply(session, event, emails)  # half of its effect is there
-        if event.event_id == webhook.items(body_of([batch[50]]), {})[0].event_id:
+        if event.event_id == webhook.split(body_of([batch[50]]), {})[0].event_id:
             raise ZeroDivisionError
         return known
 

@@ -14,7 +14,7 @@ from cli.privacy import forget_person
 from database import Base, db, transaction, utc_now
 from models import User
 from outbox import OutboxRow, State, Suppression, retention, suppression
-from providers import BounceClass, EventType, Item, TrackingEvent
+from providers import BounceClass, EventType, RawEvent, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import queue, row
 from tests.webhooks.reports import apply_report
@@ -118,9 +118,9 @@ def test_a_forgotten_address_stays_suppressed_under_a_hash(app: Flask):
 
 def test_events_about_a_forgotten_person_keep_their_ids_alone_and_stay_once(app: Flask):
     effects: list[int] = []
-    event = Item(event_id="evt_2", type="x", data={"data": {"customer_email": ANN}})
+    event = RawEvent(event_id="evt_2", type="x", data={"data": {"customer_email": ANN}})
     receive("stripe", [event], lambda _: lambda: effects.append(1))
-    receive("stripe", [Item(event_id="evt_3", type="x", data={"a": 1})], lambda _: None)
+    receive("stripe", [RawEvent(event_id="evt_3", type="x", data={"a": 1})], lambda _: None)
     with transaction() as session:
         assert forget_person(session, ANN).events == 1
     assert receive("stripe", [event], lambda _: lambda: effects.append(1)) == [

@@ -18,7 +18,7 @@ from outbox import retention
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State
-from providers import BounceClass, EventType, Item, TrackingEvent
+from providers import BounceClass, EventType, RawEvent, TrackingEvent
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, message, queue, row, yes
@@ -73,7 +73,7 @@ def test_old_rows_go_with_their_attempts_and_events(app: Flask, monkeypatch: pyt
     answer(monkeypatch, yes())
     deliver_claimed(claim(5))
     bounce(email_id)
-    receive("resend", [Item(event_id="evt_old", type="x", data={})], lambda _: None)
+    receive("resend", [RawEvent(event_id="evt_old", type="x", data={})], lambda _: None)
     assert (count(Attempt), count(EmailEvent), count(ReceivedEvent)) == (1, 2, 1)
     young = aged(1)  # suppressed, as its own event says
     with transaction() as session:
