@@ -1,15 +1,21 @@
-"""Stripe's webhook. The emails about money stay: any payment service needs them."""
+"""Stripe's webhook, and the emails about money that only its events send."""
 
 from tools.init.offer import Offer
 
 OFFER = Offer(
     name="stripe",
-    what="Stripe's webhook",
+    what="Stripe's webhook and the emails it sends",
     paths=(
         "blueprints/stripe.py",
+        "emails/billing.py",
+        "emails/money.py",
+        "templates/emails/payment-failed.*",
+        "templates/emails/receipt.*",
         "tools/fuzz/stripe.py",
         "tests/blueprints/stripe_events.py",
         "tests/blueprints/test_stripe.py",
+        "tests/emails/test_billing.py",
+        "tests/emails/test_money.py",
         "tests/hostile/stripe_headers.py",
         "tests/hostile/test_stripe_bodies.py",
         "tests/hostile/test_stripe_signatures.py",
@@ -23,6 +29,7 @@ OFFER = Offer(
             "a_malformed_stripe_secret",
             "a_web_process_with_another_stripe_secret",
         ),
+        "tests/emails/test_rendering.py": ("test_a_language_from_right_to_left_mirrors_the_email",),
         "tests/hostile/events.py": (
             "WEBHOOK",
             "_numbers",
@@ -43,6 +50,31 @@ OFFER = Offer(
         ("config.py", '    Setting("STRIPE_WEBHOOK_SECRET", comma_list),\n', ""),
         (".env.example", "# STRIPE_WEBHOOK_SECRET=\n", ""),
         (".env.example", "prints the last three.", "prints all three."),
+        ("config.py", '    Setting("BILLING_URL", url),\n', ""),
+        (
+            "config.py",
+            """    values["BILLING_URL"] = values["BILLING_URL"] or f"{values['APP_URL']}/billing"
+""",
+            "",
+        ),
+        (
+            ".env.example",
+            """# Where the button of a failed payment leads, and of a receipt without an invoice link.
+# Default: APP_URL/billing
+# BILLING_URL=
+
+""",
+            "",
+        ),
+        ("app.py", '            "billing_url": settings["BILLING_URL"],\n', ""),
+        ("emails/__init__.py", "from emails.billing import payment_failed, receipt\n", ""),
+        ("emails/__init__.py", '    "payment_failed",\n', ""),
+        ("emails/__init__.py", '    "receipt",\n', ""),
+        (
+            "requirements.in",
+            "babel>=2.17                 # money as people write it: ¥1,000, $29.00\n",
+            "",
+        ),
         ("requirements-dev.in", "stripe>=16.1                # official webhook signatures\n", ""),
         ("cli/doctor/webhooks.py", "that have a webhook, and Stripe.", "that have a webhook."),
         (
@@ -137,6 +169,48 @@ OFFER = Offer(
     clinic.settings["STRIPE_WEBHOOK_SECRET"] = ""
 """,
             '    clinic = new_clinic("sendgrid")\n',
+        ),
+        ("tests/cli/test_emails.py", '"--email", "receipt", ', '"--email", "password-reset", '),
+        (
+            "tests/cli/test_emails.py",
+            '.startswith("Receipt")',
+            '.startswith("Reset your password")',
+        ),
+        (
+            "tests/emails/test_theme.py",
+            'emails.receipt(to="ann@example.com", amount=2900, currency="usd", plan="Pro").html',
+            "welcome().html",
+        ),
+        (
+            "tests/emails/test_theme.py",
+            '    start, end = ("right", "left") if dir == "rtl" else ("left", "right")\n',
+            "",
+        ),
+        (
+            "tests/emails/test_theme.py",
+            """    assert re.findall(rf'<th [^>]*align="{end}"', receipt) == []
+    assert len(re.findall(rf'<th [^>]*scope="row" align="{start}"', receipt)) == 3
+    assert len(re.findall(rf'<td [^>]*align="{end}"[^>]*padding-{start}:16px', receipt)) == 3
+""",
+            "",
+        ),
+        (
+            "tests/pages/test_every_page.py",
+            "email=receipt&view=source",
+            "email=welcome&view=source",
+        ),
+        ("tests/pages/test_gallery.py", "email=receipt&view=source", "email=welcome&view=source"),
+        (
+            "tests/test_config.py",
+            """    assert settings["BILLING_URL"] == "http://127.0.0.1:5000/billing"
+""",
+            "",
+        ),
+        (
+            "tests/test_config.py",
+            """    assert settings["BILLING_URL"] == "https://app.example.com/billing"
+""",
+            "",
         ),
         (
             "tests/hostile/events.py",

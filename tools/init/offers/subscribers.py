@@ -90,7 +90,11 @@ OFFER = Offer(
 """,
             "",
         ),
-        ("blueprints/unsubscribe.py", "    new = suppress(\n", "    suppress(\n"),
+        (
+            "blueprints/unsubscribe.py",
+            "    new = suppression.suppress(\n",
+            "    suppression.suppress(\n",
+        ),
         (
             "cli/doctor/examination.py",
             'names = ("unknown-emails", "subscribers", "queue")',
@@ -290,7 +294,7 @@ OFFER = Offer(
             "the records: suppressions, totals, what",
         ),
         (
-            "tests/outbox/test_retention.py",
+            "tests/cli/test_privacy.py",
             """    with app.app_context():
         subscribers.add_tag(ANN, "customer")
         db.session.commit()
@@ -298,7 +302,7 @@ OFFER = Offer(
             "",
         ),
         (
-            "tests/outbox/test_retention.py",
+            "tests/cli/test_privacy.py",
             "(forgotten.emails, forgotten.accounts) == (4, 1)",
             "(forgotten.emails, forgotten.accounts) == (3, 1)",
         ),
