@@ -76,9 +76,10 @@ def _requirements(root: Path, everything: str) -> Iterator[str]:
             imported = any(_imports(everything, each) for each in modules.get(name, ()))
             if not imported and (shown is None or shown not in everything):
                 yield f"{file}.in: nothing uses {name}"
+        required = needed(roots)
         for line in (root / f"{file}.txt").read_text(encoding="utf-8").splitlines():
             pinned = canonicalize_name(re.split(r"[=\s;]", line)[0])
-            if pinned not in needed(roots):
+            if pinned not in required:
                 yield f"{file}.txt: nothing requires {pinned}"
 
 

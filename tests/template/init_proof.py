@@ -91,7 +91,8 @@ def lines(copy: Path) -> tuple[int, int]:
 
 def check_quickly(copy: Path) -> None:
     """Nothing dangles, lint, types, and the app and its tests can be imported."""
-    assert set(dangling(copy)) - set(dangling(ROOT)) == set()
+    left = sorted({*dangling(copy)} - {*dangling(ROOT)})
+    assert left == [], "\n".join(left)
     run(copy, "ruff", "check", ".")
     run(copy, "ruff", "format", "--check", ".")
     run(copy, "mypy", "--cache-dir", str(ROOT / ".mypy_cache"))

@@ -9,6 +9,7 @@ OFFER = Offer(
         "blueprints/stripe.py",
         "emails/billing.py",
         "emails/money.py",
+        "templates/emails/_macros.txt",
         "templates/emails/payment-failed.*",
         "templates/emails/receipt.*",
         "tools/fuzz/stripe.py",
