@@ -22,8 +22,9 @@ test: setup-dev browser ## set up, then lint, types and all tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+# make passes on what stands behind `make init`; a NAME of the shell (WSL sets one) is not meant.
 init: setup-dev ## make this clone your own (NAME="Acme"; FROM= COLOUR= DROP= KEEP= are optional)
-	@NAME='$(NAME)' FROM='$(FROM)' COLOUR='$(COLOUR)' DROP='$(DROP)' KEEP='$(KEEP)' $(BIN)/python -m tools.init
+	@$(if $(filter command line,$(origin NAME)),,NAME=) $(BIN)/python -m tools.init
 
 test-init: setup-dev browser ## take a cloner's first steps and every drop of make init in copies, and test those: an hour
 	$(BIN)/python -m tests.template.first_steps

@@ -95,7 +95,7 @@ def check_quickly(copy: Path) -> None:
     assert left == [], "\n".join(left)
     run(copy, "ruff", "check", ".")
     run(copy, "ruff", "format", "--check", ".")
-    run(copy, "mypy", "--cache-dir", str(ROOT / ".mypy_cache"))
+    run(copy, "mypy", "--cache-dir", str(ROOT / ".mypy_cache" / "product"))
     run(copy, "python", "-m", "pytest", "-n", "0", "-q", "--collect-only", "--no-header", "-qq")
     run(copy, "flask", "routes")
 

@@ -15,6 +15,7 @@ OWN = Offer(
         *(
             f"tests/template/{name}.py"
             for name in (
+                "dangling",
                 "first_steps",
                 "init_proof",
                 "screenshots",
