@@ -112,8 +112,8 @@ def fill_inbox() -> str:
     for name, reports in REPORTS.items():
         to = f"{name.lower()}@example.com"
         ids[name] = send(emails.welcome(to=to, name=name))
-        for number, report in enumerate(reports):
-            tell(ids[name], to, report, seconds=number)
+        for report in reports:
+            tell(ids[name], to, report)
     news = emails.onboarding_day_3(to="ann@example.com", name="Ann", send_at=days_ahead(3))
     send(news)
     send(emails.welcome(to="bea@example.com", name="Bea"))
@@ -130,13 +130,13 @@ def send(message: EmailMessage) -> str:
     return email_id
 
 
-def tell(email_id: str, to: str, kind: EventType, seconds: int) -> None:
+def tell(email_id: str, to: str, kind: EventType) -> None:
     bounced = kind is EventType.BOUNCED
     event = TrackingEvent(
         provider="inbox",
         event_id=f"{email_id}-{kind}",
         type=kind,
-        at=utc_now() + timedelta(seconds=seconds),
+        at=utc_now(),
         email_id=email_id,
         recipient=to,
         bounce=BounceClass.HARD if bounced else None,

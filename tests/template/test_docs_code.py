@@ -44,6 +44,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy_repository(folder)
     if (ROOT / ".mypy_cache").exists():
         shutil.copytree(ROOT / ".mypy_cache", folder / ".mypy_cache")
+    run(folder, "flask", "db", "upgrade")  # as `make run` does
     for page in PAGES:
         for block in blocks(page, "sh", "python", "html"):
             if block.language == "sh" and page.name in BUILT:
