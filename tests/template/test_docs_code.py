@@ -135,9 +135,12 @@ def test_the_first_email_by_curl_is_what_the_api_takes(
     assert_email_sent(outbox_emails, to="user@example.com", subject="Welcome, Alice")
 
 
-def test_the_words_of_the_added_email_are_those_of_the_page(copy: Path):
-    page = (copy / "templates" / "emails" / "trial-ends.html").read_text(encoding="utf-8")
-    assert "three days left" in page
+def test_the_words_of_the_added_email_are_those_of_the_page(copy: Path, tmp_path: Path):
+    run(copy, "flask", "email", "export", str(tmp_path))
+    [page] = tmp_path.glob("trial-ends*normal*.html")
+    html = page.read_text(encoding="utf-8")
+    assert "Hi Ann, three days left</h1>" in html
+    assert "Choose a plan</a>" in html
 
 
 def test_the_provider_that_the_page_adds_is_the_one_that_is_tested():
