@@ -21,7 +21,7 @@ run: setup ## set up and serve http://127.0.0.1:5000 with reload (PORT=8000 for 
 	@$(BIN)/flask db upgrade
 	@PORT=$(PORT) $(BIN)/flask run --port $(PORT)
 
-check: setup-dev ## lint, types and the tests of the rooms you changed, or of ROOM=outbox; no PostgreSQL, nothing slow
+check: setup-dev browser ## lint, types and the tests of the rooms you changed, or of ROOM=outbox; no PostgreSQL, nothing slow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

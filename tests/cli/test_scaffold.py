@@ -45,6 +45,7 @@ def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
 OTHER_BRAND = ('"APP_NAME": "Acme"', '"APP_NAME": "Northwind Traders International"')
 
 
+@pytest.mark.slow
 def test_a_new_email_is_clean_and_passes_the_tests_of_all_emails(copy: Path):
     settings = copy / "tests" / "emails" / "conftest.py"
     settings.write_text(settings.read_text("utf-8").replace(*OTHER_BRAND), encoding="utf-8")
@@ -131,6 +132,7 @@ def test_the_index_may_be_written_otherwise(files: Path, imports: str, exported:
     compile(written, str(index), "exec")
 
 
+@pytest.mark.slow
 def test_no_test_minds_that_the_email_of_the_readme_was_written(copy: Path):
     if not (copy / "emails" / "trial_ends.py").exists():  # whoever followed the README has it
         create_email("trial-ends", copy)
