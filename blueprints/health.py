@@ -12,7 +12,6 @@ import outbox
 from database import db, utc_now
 from extensions import email, limiter
 from outbox import readiness
-from outbox.readiness import Problem
 
 blueprint = Blueprint("health", __name__)
 limiter.exempt(blueprint)
@@ -49,7 +48,7 @@ def metrics() -> ResponseReturnValue:
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _in_words(problem: Problem | None) -> str:
+def _in_words(problem: readiness.Problem | None) -> str:
     return f"{problem.problem}; {problem.remedy}" if problem else "ok"
 
 

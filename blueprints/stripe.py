@@ -18,7 +18,7 @@ from background import send_in_background
 from blueprints.errors import ApiError
 from blueprints.webhooks import blueprint
 from extensions import limiter
-from providers import Item, UnusableEvent, verify_stripe_signature
+from providers import RawEvent, UnusableEvent, verify_stripe_signature
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +35,15 @@ def stripe_webhook() -> ResponseReturnValue:
     if not any(verify_stripe_signature(payload, signature, secret) for secret in secrets):
         logger.warning("webhook_signature_invalid source=stripe")
         raise ApiError(400, "Invalid signature")
-    webhooks.receive("stripe", [_item(payload)], _effect)
+    webhooks.receive("stripe", [_event(payload)], _effect)
     return jsonify(received=True)
 
 
-def _item(payload: bytes) -> Item:
+def _event(payload: bytes) -> RawEvent:
     try:
         event = json.loads(payload.decode())
         if isinstance(event, dict) and _is_name(event.get("id")) and _is_name(event.get("type")):
-            return Item(event_id=event["id"], type=event["type"], data=event)
+            return RawEvent(event_id=event["id"], type=event["type"], data=event)
     except (ValueError, RecursionError):  # what could just be read may not be written
         pass
     logger.warning("webhook_payload_invalid source=stripe")
@@ -98,9 +98,9 @@ HANDLERS: dict[str, Callable[[Mapping[str, Any]], None]] = {
 }
 
 
-def _effect(item: Item) -> webhooks.Effect | None:
-    handler = HANDLERS.get(item.type)
-    return partial(handler, item.data) if handler else None
+def _effect(event: RawEvent) -> webhooks.Effect | None:
+    handler = HANDLERS.get(event.type)
+    return partial(handler, event.data) if handler else None
 
 
 def _object(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import outbox
 import subscribers
 from extensions import csrf, db, email, limiter
 from log_setup import mask
-from outbox.suppression import Reason, suppress
+from outbox import suppression
 
 blueprint = Blueprint("unsubscribe", __name__)
 csrf.exempt(blueprint)  # a mail client posts without a form of ours
@@ -30,8 +30,12 @@ def act(token: str) -> ResponseReturnValue:
     No cookie and no form token is asked for, because a mail client has neither. Twice is fine.
     """
     address = _address(token)
-    new = suppress(
-        db.session(), address, "marketing", reason=Reason.UNSUBSCRIBED, source="unsubscribe link"
+    new = suppression.suppress(
+        db.session(),
+        address,
+        "marketing",
+        reason=suppression.Reason.UNSUBSCRIBED,
+        source="unsubscribe link",
     )
     outbox.actions.cancel_marketing(
         db.session(), address, by=f"because {mask(address)} unsubscribed"

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 import webhooks
 from blueprints.errors import ApiError
 from extensions import csrf, limiter
-from providers import PROVIDERS, Item, UnusableEvent, Webhook
+from providers import PROVIDERS, RawEvent, UnusableEvent, Webhook
 
 blueprint = Blueprint("webhooks", __name__)
 csrf.exempt(blueprint)  # signatures say who posts
@@ -29,8 +29,8 @@ def provider_webhook(provider: str) -> ResponseReturnValue:
     payload = request.get_data()
     headers = {name.lower(): value for name, value in request.headers.items()}
     _verify(provider, webhook, payload, headers)
-    items = _items(provider, webhook, payload, headers)
-    return jsonify(received=len(webhooks.receive(provider, items, webhook.read)))
+    events = _split(provider, webhook, payload, headers)
+    return jsonify(received=len(webhooks.receive(provider, events, webhook.parse)))
 
 
 def _verify(provider: str, webhook: Webhook, payload: bytes, headers: Mapping[str, str]) -> None:
@@ -38,7 +38,7 @@ def _verify(provider: str, webhook: Webhook, payload: bytes, headers: Mapping[st
     if not secrets:
         raise ApiError(503, f"{webhook.setting} is not set")
     max_age = current_app.config[webhook.age_setting] if webhook.age_setting else None
-    if not any(webhook.is_genuine(payload, headers, each, max_age) for each in secrets):
+    if not any(webhook.verify(payload, headers, each, max_age) for each in secrets):
         logger.warning(
             "webhook_signature_invalid source=%s: if this is the provider, %s is not its secret",
             provider,
@@ -47,11 +47,11 @@ def _verify(provider: str, webhook: Webhook, payload: bytes, headers: Mapping[st
         raise ApiError(400, "Invalid signature")
 
 
-def _items(
+def _split(
     provider: str, webhook: Webhook, payload: bytes, headers: Mapping[str, str]
-) -> list[Item]:
+) -> list[RawEvent]:
     try:
-        return webhook.items(payload, headers)
+        return webhook.split(payload, headers)
     except (UnusableEvent, RecursionError) as error:  # what could just be read may not be written
         logger.warning("webhook_payload_invalid source=%s: %s", provider, error)
         raise ApiError(400, "Invalid payload") from None

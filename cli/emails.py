@@ -9,12 +9,11 @@ import outbox
 from background import send_in_background
 from cli.group import email_commands
 from database import db, iso, transaction, utc_now
-from emails.compose import Email, all_emails
+from emails import Email, all_emails
 from errors import InvalidMessage
 from extensions import email
 from message import Attachment, EmailMessage
 from outbox import OutboxRow, State
-from outbox.breaker import CallState
 
 FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -164,7 +163,7 @@ def _waits_for(row: OutboxRow) -> str:
     paused = [
         f"{name} is {status}"
         for name, status in statuses.items()
-        if status.state is not CallState.OK
+        if status.state is not outbox.breaker.CallState.OK
     ]
     if paused:
         return "; ".join(paused)

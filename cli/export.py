@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cli.group import email_commands
-from emails.compose import all_emails
+from emails import all_emails
 from extensions import email
 from message import to_mime
 

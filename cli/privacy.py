@@ -88,11 +88,11 @@ def purge(bodies: int, rows: int) -> None:
     """
     if rows < bodies:
         raise click.UsageError("--rows must not be less than --bodies")
-    blanked = _in_batches(retention.remove_bodies, timedelta(days=bodies))
+    redacted = _in_batches(retention.remove_bodies, timedelta(days=bodies))
     removed = _in_batches(retention.remove_rows, timedelta(days=rows))
     webhooks.remove_old(db.session(), older_than=timedelta(days=rows))
     db.session.commit()
-    click.echo(f"{blanked} bodies and {removed} emails removed")
+    click.echo(f"{redacted} bodies and {removed} emails removed")
 
 
 def _in_batches(remove: Callable[..., int], age: timedelta) -> int:

@@ -12,12 +12,11 @@ from database import db, iso, transaction
 from errors import InvalidMessage
 from message import Address
 from outbox import suppression
-from outbox.suppression import Scope
 
 COLUMNS = ("address", "scope", "reason", "source", "created_at")
 
-SCOPES = click.Choice(get_args(Scope))
-BY_NAME: dict[str, Scope] = {scope: scope for scope in get_args(Scope)}
+SCOPES = click.Choice(get_args(suppression.Scope))
+BY_NAME: dict[str, suppression.Scope] = {scope: scope for scope in get_args(suppression.Scope)}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -42,7 +41,7 @@ def list_all() -> None:
 @click.argument("address")
 @click.option("--scope", type=SCOPES, default="all", show_default=True)
 @click.option("--reason", default="added by hand", show_default=True)
-def add(address: str, scope: Scope, reason: str) -> None:
+def add(address: str, scope: suppression.Scope, reason: str) -> None:
     """Stop emails to ADDRESS, from the next one on."""
     new = suppression.suppress(
         db.session(), _checked(address), scope, reason=reason, source="flask email suppressions add"
@@ -54,7 +53,7 @@ def add(address: str, scope: Scope, reason: str) -> None:
 @suppressions.command("remove")
 @click.argument("address")
 @click.option("--scope", type=SCOPES, help="Only this one; all of them by default.")
-def remove(address: str, scope: Scope | None) -> None:
+def remove(address: str, scope: suppression.Scope | None) -> None:
     """Allow emails to ADDRESS again. Some providers keep a list of their own beside ours."""
     if not suppression.lift(db.session(), _checked(address), scope):
         raise click.ClickException(f"{address} is not suppressed")
@@ -111,5 +110,5 @@ def _checked(address: str) -> str:
         raise click.BadParameter(str(error)) from None
 
 
-def _what(scope: Scope) -> str:
+def _what(scope: suppression.Scope) -> str:
     return "email" if scope == "all" else "marketing email"

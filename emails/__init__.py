@@ -5,11 +5,15 @@ Written out rather than found by looking, so that editors and mypy know `emails.
 
 from emails.accounts import account_exists, password_reset, welcome
 from emails.billing import payment_failed, receipt
+from emails.compose import MAX_SUBJECT, Email, all_emails
 from emails.contact import contact_notice
 from emails.onboarding import onboarding_day_3
 
 __all__ = [
+    "MAX_SUBJECT",
+    "Email",
     "account_exists",
+    "all_emails",
     "contact_notice",
     "onboarding_day_3",
     "password_reset",

@@ -1,6 +1,6 @@
 """What an email is: values only, without Flask, a provider or a database."""
 
-from message.address import Address, AddressLike, parse_addresses
+from message.address import LOCAL_DOMAINS, Address, AddressLike, parse_addresses
 from message.attachment import Attachment
 from message.email_message import Category, EmailMessage, UnknownPolicy, new_id
 from message.headers import one_line
@@ -9,6 +9,7 @@ from message.stored import from_json, to_json
 from message.unsubscribe import UnsubscribeLinks
 
 __all__ = [
+    "LOCAL_DOMAINS",
     "Address",
     "AddressLike",
     "Attachment",

@@ -1,4 +1,6 @@
-"""What a person may do to an email that stands still."""
+"""What a person may do to a row that stands still, and what an event proves about it."""
+
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -63,6 +65,26 @@ def resolve_by_resending(session: Session, row_id: str, *, by: str = BY_HAND) ->
         last_error=f"resolved {by}: sent again",
     )  # fmt: skip
     return moved and _noted(session, row_id, "resolved", f"{by}: sent again")
+
+
+def confirm_accepted(
+    session: Session,
+    email: OutboxEmail,
+    *,
+    provider: str,
+    provider_message_id: str | None,
+    at: datetime,
+) -> None:
+    """An event proves that `provider` has the email: an `unknown` one becomes `accepted`."""
+    if email.state != State.UNKNOWN:
+        return
+    move(
+        session, email.id, State.UNKNOWN, State.ACCEPTED, accepted_at=at, pinned=False,
+        provider=provider, provider_message_id=provider_message_id or email.provider_message_id,
+        last_error=None,
+    )  # fmt: skip
+    session.refresh(email)
+    redact_accepted(session, email.id, utc_now())
 
 
 def retry_all_failed(session: Session, *, by: str = BY_HAND) -> int:

@@ -85,7 +85,7 @@ def _tell_of_lost_workers(
     """In the open attempt where there is one, else in a line of its own."""
     for row_id, state in states:
         decision = f"{state} again" if state == State.QUEUED else state
-        told = changed_rows(
+        ended = changed_rows(
             session,
             update(Attempt)
             .where(Attempt.ended_at.is_(None), Attempt.email_id == row_id)
@@ -96,7 +96,7 @@ def _tell_of_lost_workers(
                 decision=decision,
             ),
         )
-        if not told:
+        if not ended:
             add_event(session, row_id, AttemptOutcome.WORKER_LOST, decision, at=moment)
 
 

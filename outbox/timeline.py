@@ -39,16 +39,16 @@ def moments(row: OutboxRow) -> list[Moment]:
 
 def _how_enqueued(row: OutboxRow) -> str:
     at_once = {event.type for event in row.events if event.at == row.created_at}
-    judged = isinstance(row, OutboxEmail) and not at_once & {State.SUPPRESSED, "left_out"}
-    parts = (row.kind, row.origin and f"by {row.origin}", judged and "nobody is suppressed")
+    all_allowed = isinstance(row, OutboxEmail) and not at_once & {State.SUPPRESSED, "left_out"}
+    parts = (row.kind, row.origin and f"by {row.origin}", all_allowed and "nobody is suppressed")
     return ", ".join(part for part in parts if part)
 
 
 def _how_ended(attempt: Attempt) -> str:
     known = (attempt.provider, attempt.http_status, attempt.error)
     detail = " ".join(str(part) for part in known if part)
-    told = attempt.decision and attempt.decision != attempt.outcome
-    return f"{detail} ({attempt.decision})" if told else detail
+    decided = attempt.decision and attempt.decision != attempt.outcome
+    return f"{detail} ({attempt.decision})" if decided else detail
 
 
 def _order(moment: Moment) -> datetime:

@@ -29,7 +29,7 @@ class UnusableEvent(Exception):
 
 
 @frozen(kw_only=True)
-class Item:
+class RawEvent:
     """One event as it came. `event_id` is the same on every redelivery, `data` its JSON object.
 
     `type` is its name as the vendor gives it, without anything that a column could not hold;
@@ -74,7 +74,7 @@ class Webhook(ABC):
         return (secrets, Setting(self.age_setting, number(60, 7 * 86400)))
 
     @abstractmethod
-    def is_genuine(
+    def verify(
         self,
         payload: bytes,
         headers: Mapping[str, str],
@@ -87,11 +87,11 @@ class Webhook(ABC):
         """
 
     @abstractmethod
-    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
         """The events in a body. Raises `UnusableEvent` if none in it can be told apart."""
 
     @abstractmethod
-    def read(self, item: Item) -> TrackingEvent | None:
+    def parse(self, event: RawEvent) -> TrackingEvent | None:
         """What the event means; None if it means nothing to us. Raises `UnusableEvent`."""
 
     def secret_error(self, secret: str) -> str | None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from werkzeug.test import TestResponse
 
 import database
-from cli.group import email_commands
+from cli import email_commands
 from database import db
 from tests.conftest import MakeApp
 from tools.outages import locked

@@ -18,7 +18,7 @@ PATIENCE = 60.0  # seconds until a test gives up on a process
 PRODUCTION = {
     "SECRET_KEY": "a-secret-of-this-test-alone-0123456789",
     "APP_URL": "http://127.0.0.1",
-    "FROM_EMAIL": "Acme <noreply@acme.example.com>",
+    "FROM_EMAIL": "Acme <hello@acme.example.com>",
     "EMAIL_PROVIDER": "resend",
     "RESEND_API_KEY": "re_test_key",
 }

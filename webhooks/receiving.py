@@ -9,13 +9,13 @@ from attrs import Factory, define
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-import outbox
 from database import db, insert_new, utc_now, why_unavailable
 from errors import InvalidMessage
 from log_setup import mask
 from message import new_id
-from providers import Item, TrackingEvent, UnusableEvent
+from providers import RawEvent, TrackingEvent, UnusableEvent
 from webhooks import tracking
+from webhooks.reported import ReportedEmails, lock_reported
 from webhooks.tables import EventOutcome, ReceivedEvent
 from webhooks.waiting import to_json
 
@@ -24,15 +24,15 @@ logger = logging.getLogger(__name__)
 Effect = Callable[[], None]
 """Works on `db.session` and does not commit."""
 
-Parse = Callable[[Item], TrackingEvent | Effect | None]
-"""What an item means: a report about an email, an effect of the caller's own, or nothing."""
+Parse = Callable[[RawEvent], TrackingEvent | Effect | None]
+"""What an event means: a report about an email, an effect of the caller's own, or nothing."""
 
 
 class EventsFailed(Exception):
     """Events broke our code and were not stored; the sender must deliver them again."""
 
 
-def receive(source: str, items: Sequence[Item], parse: Parse) -> list[EventOutcome]:
+def receive(source: str, raw_events: Sequence[RawEvent], parse: Parse) -> list[EventOutcome]:
     """Store each event of a verified delivery together with its effect, and commit.
 
     A second delivery of an event does nothing. Returns what became of each, in the order in which
@@ -43,12 +43,10 @@ def receive(source: str, items: Sequence[Item], parse: Parse) -> list[EventOutco
     `EventsFailed` is raised. A failing database leaves nothing at all.
     """
     session = db.session()
-    events = [_parsed(source, item, parse) for item in items]
+    events = [_parsed(source, raw, parse) for raw in raw_events]
     # In one order whoever delivers, so that two deliveries at once cannot wait for each other.
-    events.sort(key=lambda each: (each.recipient, each.item.event_id))
-    emails = outbox.reported.lock_reported(
-        session, source, [each.report for each in events if each.report]
-    )
+    events.sort(key=lambda each: (each.recipient, each.raw.event_id))
+    emails = lock_reported(session, source, [each.report for each in events if each.report])
     new = insert_new(session, ReceivedEvent, [each.row() for each in events])
     for each in events:
         if each.row_id in new:
@@ -73,7 +71,7 @@ class _Event:
     """An event on its way: what it means, and what becomes of it."""
 
     source: str
-    item: Item
+    raw: RawEvent
     meaning: TrackingEvent | Effect | None = None
     outcome: EventOutcome = EventOutcome.IGNORED
     error: str | None = None
@@ -91,9 +89,9 @@ class _Event:
         return {
             "id": self.row_id,
             "source": self.source,
-            "event_id": self.item.event_id,
-            "type": self.item.type[:100],
-            "payload": self.item.payload,
+            "event_id": self.raw.event_id,
+            "type": self.raw.type[:100],
+            "payload": self.raw.payload,
             "outcome": self.outcome,
             "error": self.error,
             "email_id": self.report and self.report.email_id,
@@ -125,19 +123,19 @@ class _Event:
             logger.info("webhook %s %s", self.outcome, self)
 
     def __str__(self) -> str:
-        item = self.item
-        return f"source={self.source} type={item.type[:100]} event={item.event_id[:64]}"
+        raw = self.raw
+        return f"source={self.source} type={raw.type[:100]} event={raw.event_id[:64]}"
 
 
-def _parsed(source: str, item: Item, parse: Parse) -> _Event:
-    event = _Event(source, item)
+def _parsed(source: str, raw: RawEvent, parse: Parse) -> _Event:
+    event = _Event(source, raw)
     with event.own_errors():
-        event.meaning = parse(item)
+        event.meaning = parse(raw)
         event.outcome = EventOutcome.APPLIED if event.meaning else EventOutcome.IGNORED
     return event
 
 
-def _apply(session: Session, event: _Event, emails: outbox.reported.ReportedEmails) -> None:
+def _apply(session: Session, event: _Event, emails: ReportedEmails) -> None:
     """Let the event have its effect, in a savepoint of its own."""
     if event.meaning is None:
         return

@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 import outbox
 from database import utc_now
 from log_setup import mask
-from outbox import EmailEvent, OutboxEmail
-from outbox.reported import Reported, ReportedEmails
-from outbox.suppression import Reason, Scope, suppress
+from outbox import EmailEvent, OutboxEmail, suppression
 from providers import BounceClass, EventType, TrackingEvent
+from webhooks.reported import Reported, ReportedEmails
 
 RANK = (
     EventType.QUEUED,
@@ -44,7 +43,13 @@ def apply(session: Session, event: TrackingEvent, emails: ReportedEmails) -> boo
 
 def _record(session: Session, reported: Reported, event: TrackingEvent) -> None:
     email = reported.email
-    outbox.reported.confirm_accepted(session, email, event)
+    outbox.actions.confirm_accepted(
+        session,
+        email,
+        provider=event.provider,
+        provider_message_id=event.provider_message_id,
+        at=event.at,
+    )
     # Any event proves that the provider has the email, which is what `queued` means there.
     reached = event.type if event.type in RANK else EventType.QUEUED
     email.delivery_status = _further(email.delivery_status, reached)
@@ -79,7 +84,7 @@ def _suppress(session: Session, reported: Reported | None, event: TrackingEvent)
         return
     scope, reason = stops
     source = f"{event.provider} event {event.event_id}"[:255]
-    new = suppress(session, address, scope, reason=reason, source=source)
+    new = suppression.suppress(session, address, scope, reason=reason, source=source)
     if new and email is not None:
         outbox.timeline.add_event(
             session, email.id, "address_suppressed", f"{mask(address)} {scope}: {reason}"
@@ -103,19 +108,19 @@ def _address(reported: Reported | None, event: TrackingEvent) -> str | None:
 
 def _stops(
     session: Session, email: OutboxEmail | None, event: TrackingEvent, address: str
-) -> tuple[Scope, Reason] | None:
+) -> tuple[suppression.Scope, suppression.Reason] | None:
     """What the address must not get any more, and why; None if it may get all."""
     if event.bounce is BounceClass.HARD:
-        return "all", Reason.HARD_BOUNCE
+        return "all", suppression.Reason.HARD_BOUNCE
     if event.type is EventType.BOUNCED:
         enough = _soft_bounces(session, address) >= SOFT_BOUNCES
-        return ("all", Reason.SOFT_BOUNCES) if enough else None
+        return ("all", suppression.Reason.SOFT_BOUNCES) if enough else None
     if event.type is EventType.UNSUBSCRIBED:
-        return "marketing", Reason.UNSUBSCRIBED
+        return "marketing", suppression.Reason.UNSUBSCRIBED
     if event.type is EventType.COMPLAINED:
         # Who calls a newsletter spam may still want to get into the account.
-        scope: Scope = "marketing" if email and email.category == "marketing" else "all"
-        return scope, Reason.COMPLAINED
+        scope: suppression.Scope = "marketing" if email and email.category == "marketing" else "all"
+        return scope, suppression.Reason.COMPLAINED
     return None
 
 

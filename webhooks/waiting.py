@@ -8,11 +8,11 @@ from typing import Any
 from attrs import asdict
 from sqlalchemy import Select, and_, select, union
 
-import outbox
 from database import transaction, utc_now, why_unavailable
 from outbox import OutboxEmail
 from providers import BounceClass, EventType, TrackingEvent
 from webhooks import tracking
+from webhooks.reported import lock_reported
 from webhooks.tables import EventOutcome, ReceivedEvent
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ def _join(event_id: str) -> bool:
             if stored is None or stored.waiting_event is None:
                 return False
             event = from_json(stored.waiting_event)
-            emails = outbox.reported.lock_reported(session, event.provider, [event])
+            emails = lock_reported(session, event.provider, [event])
             known = tracking.apply(session, event, emails)
             stored.outcome = EventOutcome.APPLIED if known else EventOutcome.IGNORED
             stored.waiting_event = None

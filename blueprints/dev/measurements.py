@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from blueprints.dev.reader import Reader, words
-from emails.compose import MAX_SUBJECT
+from emails import MAX_SUBJECT
 from message import EmailMessage
 
 MAX_HTML = 102 * 1024  # bytes; Gmail hides what comes after them behind a link

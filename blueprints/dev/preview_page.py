@@ -10,7 +10,7 @@ from blueprints.dev import live_reload
 from blueprints.dev.measurements import measure
 from blueprints.dev.reader import Reader
 from blueprints.forms import SendSampleForm
-from emails.compose import Email, all_emails
+from emails import Email, all_emails
 from extensions import email as email_service
 from message import EmailMessage, to_mime
 

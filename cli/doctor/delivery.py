@@ -14,15 +14,14 @@ from cli.doctor.checks import Check, hint, ok, problem, skipped
 from config import REDIS_PATIENCE
 from database import transaction, utc_now
 from outbox import State, readiness
-from outbox.breaker import CallState
 
 PATIENCE = 2.0  # seconds for Redis and for an answer of the workers
 
 
 def check_database() -> Check:
-    trouble = readiness.database_problem()
-    if trouble:
-        return problem("database", f"the database {trouble.problem}", trouble.remedy)
+    found = readiness.database_problem()
+    if found:
+        return problem("database", f"the database {found.problem}", found.remedy)
     return ok("database")
 
 
@@ -57,14 +56,14 @@ def check_subscribers() -> Check:
 
 def check_queue(causes: Sequence[Check]) -> Check:
     """Whether due emails wait. One of `causes`, problems found before, would explain it."""
-    trouble = readiness.queue_problem()
-    if trouble is None:
+    found = readiness.queue_problem()
+    if found is None:
         return ok("queue")
     if causes:
-        return skipped("queue", f"{trouble.problem}; see {causes[0].name}")
+        return skipped("queue", f"{found.problem}; see {causes[0].name}")
     return problem(
         "queue",
-        trouble.problem,
+        found.problem,
         "is the app (with EMAIL_DELIVERY=celery: a worker) running, on this database? "
         "`flask email list --state queued` and `flask email show` name what an email waits for",
     )
@@ -75,11 +74,11 @@ def check_calls(name: str, account: Check) -> Check:
     with transaction() as session:
         status = outbox.breaker.call_statuses(session, [name], utc_now())[name]
     line = f"{name}-calls"
-    if status.state is CallState.OK:
+    if status.state is outbox.breaker.CallState.OK:
         return ok(line)
     if account.remedy:
         return skipped(line, f"{status}; see {account.name}")
-    if status.state is CallState.PAUSED:
+    if status.state is outbox.breaker.CallState.PAUSED:
         return problem(
             line,
             f"{name} is {status}",

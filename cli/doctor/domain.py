@@ -11,7 +11,7 @@ from cli.doctor.dmarc import find_policy
 from cli.doctor.leftovers import sends
 from cli.doctor.resolver import DnsError, Resolver
 from cli.doctor.spf import find_error, spf_records
-from message.address import LOCAL_DOMAINS
+from message import LOCAL_DOMAINS
 from providers import PROVIDERS, SenderRecords
 
 # Nobody sends from these: RFC 2606, and the sample in FROM_EMAIL.

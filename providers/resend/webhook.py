@@ -8,7 +8,7 @@ from typing import Any
 from providers import webhook
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.signatures import svix_digest, svix_key, verify_svix_signature
-from providers.webhook import Item, SignedEvent, UnusableEvent, Webhook, nested
+from providers.webhook import RawEvent, SignedEvent, UnusableEvent, Webhook, nested
 
 EVENT_TYPES = {
     "email.scheduled": EventType.QUEUED,
@@ -31,7 +31,7 @@ class ResendWebhook(Webhook):
     setting = "RESEND_WEBHOOK_SECRET"
     simulator_key = "whsec_dGhlIHNpbXVsYXRvcidzIFJlc2VuZCBrZXk="
 
-    def is_genuine(
+    def verify(
         self,
         payload: bytes,
         headers: Mapping[str, str],
@@ -46,29 +46,29 @@ class ResendWebhook(Webhook):
             secret,
         )
 
-    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
         data = webhook.json_value(payload)
         if not isinstance(data, dict) or not isinstance(data.get("type"), str):
             raise UnusableEvent("the body is no event")
         # resend.com/docs/webhooks: the svix-id is the same on every retry; no id is in the body.
         event_id = webhook.id_or_hash(headers.get("svix-id"))
-        return [Item(event_id=event_id, type=webhook.first_text(data["type"]), data=data)]
+        return [RawEvent(event_id=event_id, type=webhook.first_text(data["type"]), data=data)]
 
-    def read(self, item: Item) -> TrackingEvent | None:
-        if item.type == "contact.updated":
-            return self._contact(item)
-        kind = EVENT_TYPES.get(item.type)
+    def parse(self, event: RawEvent) -> TrackingEvent | None:
+        if event.type == "contact.updated":
+            return self._contact(event)
+        kind = EVENT_TYPES.get(event.type)
         if kind is None:
             return None
-        data = item.data.get("data")
+        data = event.data.get("data")
         if not isinstance(data, dict):
             raise UnusableEvent("data is missing")
         return TrackingEvent(
             provider="resend",
-            event_id=item.event_id,
+            event_id=event.event_id,
             type=kind,
             # Resend's OpenAPI: data.created_at is when the email was made, not when this happened.
-            at=webhook.parse_time(item.data.get("created_at")),
+            at=webhook.parse_time(event.data.get("created_at")),
             provider_message_id=webhook.message_id(data.get("email_id")),
             # Resend's OpenAPI: tags are sent as a list, and come back as a map.
             email_id=webhook.our_id(nested(data, "tags", "email_id")),
@@ -93,16 +93,16 @@ class ResendWebhook(Webhook):
         }
         return SignedEvent(body=body, headers=headers)
 
-    def _contact(self, item: Item) -> TrackingEvent | None:
+    def _contact(self, event: RawEvent) -> TrackingEvent | None:
         # resend.com/docs/webhooks: there is no email.unsubscribed; the contact is updated.
-        if nested(item.data, "data", "unsubscribed") is not True:
+        if nested(event.data, "data", "unsubscribed") is not True:
             return None
         return TrackingEvent(
             provider="resend",
-            event_id=item.event_id,
+            event_id=event.event_id,
             type=EventType.UNSUBSCRIBED,
-            at=webhook.parse_time(item.data.get("created_at")),
-            recipient=webhook.recipient(nested(item.data, "data", "email")),
+            at=webhook.parse_time(event.data.get("created_at")),
+            recipient=webhook.recipient(nested(event.data, "data", "email")),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from providers import webhook
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.signatures import is_sendgrid_key, verify_sendgrid_signature
-from providers.webhook import Item, UnusableEvent, Webhook
+from providers.webhook import RawEvent, UnusableEvent, Webhook
 
 EVENT_TYPES = {
     "processed": EventType.QUEUED,
@@ -36,7 +36,7 @@ class SendGridWebhook(Webhook):
         "jS8E5EjMqS2BX+kC38DiK3EEPBiGeyuLBBcPYJl9K7OQXQ=="
     )
 
-    def is_genuine(
+    def verify(
         self,
         payload: bytes,
         headers: Mapping[str, str],
@@ -51,23 +51,23 @@ class SendGridWebhook(Webhook):
             max_age,
         )
 
-    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
         events = webhook.json_value(payload)
         if not isinstance(events, list):
             raise UnusableEvent("the body is no list of events")
-        return [_item(event) for event in events]
+        return [_raw_event(event) for event in events]
 
-    def read(self, item: Item) -> TrackingEvent | None:
-        kind = EVENT_TYPES.get(item.type)
-        if kind is None and item.type:
+    def parse(self, event: RawEvent) -> TrackingEvent | None:
+        kind = EVENT_TYPES.get(event.type)
+        if kind is None and event.type:
             return None
-        data = item.data
+        data = event.data
         recipient = webhook.recipient(data.get("email"))
         if kind is None or recipient is None:
             raise UnusableEvent("event or email is missing")
         return TrackingEvent(
             provider="sendgrid",
-            event_id=item.event_id,
+            event_id=event.event_id,
             type=kind,
             at=webhook.parse_time(data.get("timestamp")),
             provider_message_id=_message_id(data),
@@ -82,10 +82,10 @@ class SendGridWebhook(Webhook):
         return None if is_sendgrid_key(secret) else "it is not the base64 of a P-256 public key"
 
 
-def _item(event: Any) -> Item:
+def _raw_event(event: Any) -> RawEvent:
     # What is no object is kept as well, to be rejected alone: the others must not suffer for it.
     data = event if isinstance(event, dict) else {"malformed": event}
-    return Item(
+    return RawEvent(
         event_id=hashlib.sha256(json.dumps(_fingerprint(data)).encode()).hexdigest(),
         type=webhook.first_text(data.get("event")),
         data=data,

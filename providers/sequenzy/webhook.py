@@ -10,7 +10,7 @@ from typing import Any
 from providers import webhook
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.signatures import sequenzy_digest, verify_sequenzy_signature
-from providers.webhook import Item, SignedEvent, UnusableEvent, Webhook, nested
+from providers.webhook import RawEvent, SignedEvent, UnusableEvent, Webhook, nested
 
 EVENT_TYPES = {
     "email.sent": EventType.SENT,
@@ -33,7 +33,7 @@ class SequenzyWebhook(Webhook):
     setting = "SEQUENZY_WEBHOOK_SECRET"
     simulator_key = "whsec_the_simulators_sequenzy_secret"
 
-    def is_genuine(
+    def verify(
         self,
         payload: bytes,
         headers: Mapping[str, str],
@@ -47,29 +47,29 @@ class SequenzyWebhook(Webhook):
             secret,
         )
 
-    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
         data = webhook.json_value(payload)
         if not isinstance(data, dict) or not isinstance(data.get("type"), str):
             raise UnusableEvent("the body is no event")
         if data.get("id") is None:
             raise UnusableEvent("id is missing")
         event_id = webhook.id_or_hash(data["id"])
-        return [Item(event_id=event_id, type=webhook.first_text(data["type"]), data=data)]
+        return [RawEvent(event_id=event_id, type=webhook.first_text(data["type"]), data=data)]
 
-    def read(self, item: Item) -> TrackingEvent | None:
-        kind = EVENT_TYPES.get(item.type)
+    def parse(self, event: RawEvent) -> TrackingEvent | None:
+        kind = EVENT_TYPES.get(event.type)
         if kind is None:
             return None
-        data = item.data.get("data")
+        data = event.data.get("data")
         if not isinstance(data, dict):
             raise UnusableEvent("data is missing")
         # docs.sequenzy.com: email.bounced is a hard bounce; a soft one is delayed, then failed.
         bounced = kind is EventType.BOUNCED
         return TrackingEvent(
             provider="sequenzy",
-            event_id=item.event_id,
+            event_id=event.event_id,
             type=kind,
-            at=webhook.parse_time(item.data.get("created_at")),
+            at=webhook.parse_time(event.data.get("created_at")),
             # docs.sequenzy.com: email_send_id is the emailSendId of the send, unlike message_id.
             provider_message_id=webhook.message_id(data.get("email_send_id")),
             recipient=_recipient(data),

@@ -8,10 +8,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+import outbox
 from extensions import db
 from message import EmailMessage, new_id
 from outbox import State, Suppression
-from outbox.enqueue import enqueue
 from tools.provider_events import HEADERS, body_of, resend_event, sendgrid_event, sequenzy_event
 from webhooks import ReceivedEvent
 
@@ -46,7 +46,7 @@ def accepted_emails(app: Flask, provider: str, count: int, **fields: Any) -> lis
         emails = []
         for _ in range(count):
             given = {"to": "ann@example.com", "subject": "Hi", "html": "<p>Hi</p>"} | fields
-            row = enqueue(db.session(), EmailMessage(**given))
+            row = outbox.enqueue(db.session(), EmailMessage(**given))
             row.state, row.provider, row.provider_message_id = State.ACCEPTED, provider, new_id()
             emails.append(Sent(provider, row.id, row.provider_message_id))
         db.session.commit()

@@ -11,7 +11,7 @@ from jinja2 import ChoiceLoader, DictLoader
 
 import outbox
 from blueprints.dev import live_reload
-from emails.compose import all_emails
+from emails import all_emails
 from extensions import db
 from outbox import OutboxEmail
 from tests.blueprints.test_development_pages import POLICY

@@ -11,7 +11,7 @@ from flask.testing import FlaskCliRunner
 import outbox
 from background import send_in_background
 from database import db, utc_now
-from emails.compose import all_emails
+from emails import all_emails
 from message import EmailMessage, new_id
 from outbox import OutboxEmail, State
 from tests.conftest import MakeApp

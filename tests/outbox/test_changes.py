@@ -28,7 +28,7 @@ from outbox.outcomes import MAX_ATTEMPTS
 from outbox.suppression import Reason, suppress
 from outbox.sweep import sweep
 from outbox.tables import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State
-from providers.resend import Resend
+from providers import PROVIDERS
 from tests.conftest import MakeApp
 from tests.outbox.conftest import KEYS
 from tests.outbox.rows import answer, queue, row, yes
@@ -83,7 +83,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, error: EmailSendError | None) -> 
         return yes()
 
     with monkeypatch.context() as patched:
-        patched.setattr(Resend, "change_subscriber", change_subscriber)
+        patched.setattr(PROVIDERS["resend"], "change_subscriber", change_subscriber)
         yield
 
 

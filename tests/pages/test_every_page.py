@@ -11,10 +11,10 @@ import requests
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # has no types
 from playwright.sync_api import Browser, Page, expect
 
-from emails.samples import LONG_WORD
 from tests.pages.conftest import watched_context
 from tools.processes import wait_until
 
+LONG_WORD = "Wolfeschlegelsteinhausenbergerdorff" * 2
 ACCOUNT = {"name": LONG_WORD, "email": "ann@example.org", "password": "a long password"}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from playwright.sync_api import Page, expect
 
-from emails.compose import Email, all_emails
+from emails import Email, all_emails
 from tools.processes import ROOT
 
 pytestmark = pytest.mark.slow

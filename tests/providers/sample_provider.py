@@ -12,7 +12,7 @@ from message import EmailMessage
 from providers.base import Answer, Capabilities, Receipt, WireRequest
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.http import HttpProvider
-from providers.webhook import Item, UnusableEvent, Webhook, json_value, parse_time
+from providers.webhook import RawEvent, UnusableEvent, Webhook, json_value, parse_time
 
 EVENT_TYPES = {"delivered": EventType.DELIVERED, "bounced": EventType.BOUNCED}
 
@@ -22,31 +22,31 @@ class AcmeWebhook(Webhook):
 
     setting = "ACME_WEBHOOK_SECRET"
 
-    def is_genuine(
+    def verify(
         self, payload: bytes, headers: Mapping[str, str], secret: str, max_age: float | None = None
     ) -> bool:
         expected = hmac.new(secret.encode(), payload, sha256).hexdigest()
         given = headers.get("x-acme-signature", "")
         return hmac.compare_digest(expected.encode(), given.encode())
 
-    def items(self, payload: bytes, headers: Mapping[str, str]) -> list[Item]:
+    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
         event = json_value(payload)
         if not isinstance(event, dict) or "id" not in event:
             raise UnusableEvent("the body is no event")
-        return [Item(event_id=str(event["id"]), type=str(event.get("type")), data=event)]
+        return [RawEvent(event_id=str(event["id"]), type=str(event.get("type")), data=event)]
 
-    def read(self, item: Item) -> TrackingEvent | None:
-        kind = EVENT_TYPES.get(item.type)
+    def parse(self, event: RawEvent) -> TrackingEvent | None:
+        kind = EVENT_TYPES.get(event.type)
         if kind is None:
             return None
         return TrackingEvent(
             provider="acme",
-            event_id=item.event_id,
+            event_id=event.event_id,
             type=kind,
-            at=parse_time(item.data.get("time")),
-            provider_message_id=str(item.data.get("message_id")),
+            at=parse_time(event.data.get("time")),
+            provider_message_id=str(event.data.get("message_id")),
             bounce=BounceClass.HARD if kind is EventType.BOUNCED else None,
-            reason=str(item.data.get("reason") or ""),
+            reason=str(event.data.get("reason") or ""),
         )
 
 

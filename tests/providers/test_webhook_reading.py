@@ -24,8 +24,8 @@ HARD, SOFT, OPEN = BounceClass.HARD, BounceClass.SOFT, BounceClass.UNDETERMINED
 def read(provider: str, value: Any) -> TrackingEvent | None:
     webhook = PROVIDERS[provider].webhook
     assert webhook is not None
-    [item] = webhook.items(body_of(value), {"svix-id": "msg_1"})
-    return webhook.read(item)
+    [item] = webhook.split(body_of(value), {"svix-id": "msg_1"})
+    return webhook.parse(item)
 
 
 def resend(kind: str, **data: Any) -> TrackingEvent:
@@ -226,7 +226,7 @@ def test_an_event_id_that_no_column_can_hold_is_hashed_and_stays_the_same():
     assert webhook is not None
     for odd in (5, ["evt_1"], "e" * 300, "evt 1", "\0", "\ud800", ""):
         ids = {
-            webhook.items(body_of(sequenzy_event("email.sent") | {"id": odd}), {})[0].event_id
+            webhook.split(body_of(sequenzy_event("email.sent") | {"id": odd}), {})[0].event_id
             for _ in range(2)
         }
         assert [len(each) for each in ids] == [64]

@@ -30,6 +30,14 @@ RUNGS = (
 """A room may import the rooms of the rungs before its own, and those to the left in its own."""
 BESIDE = ("tools", "tests")  # may import all of them, and none of them imports these
 
+ALSO = {
+    "background": {"outbox"},  # it wakes what the outbox runs
+    "emails": {"blueprints"},  # the gallery's measurements hold for every email
+    "webhooks": {"outbox"},  # events about emails that are being sent
+    "template": {"providers", "cli", "emails"},
+}
+"""Whose files the tests of a room import besides its own."""
+
 LADDER = tuple(room for rung in RUNGS for room in rung)
 ROOMS = (*LADDER, *BESIDE)
 PACKAGES = [room for room in LADDER if (ROOT / room / "__init__.py").exists()]
@@ -80,7 +88,8 @@ def reaches_into(module: str, source: str) -> set[str]:
     """
     own = {module.partition(".")[0]}
     if module.startswith("tests."):
-        own = {module.split(".")[1].removeprefix("test_")}
+        folder = module.split(".")[1].removeprefix("test_")
+        own = {folder, *ALSO.get(folder, ())}
     found = set()
     for name in imports(source):
         room, _, rest = name.partition(".")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-import outbox
 from providers import TrackingEvent
 from webhooks import tracking
+from webhooks.reported import lock_reported
 
 
 def apply_reports(session: Session, events: Sequence[TrackingEvent]) -> list[bool]:
@@ -14,5 +14,5 @@ def apply_reports(session: Session, events: Sequence[TrackingEvent]) -> list[boo
 
     Of each whether its email is known. The emails are locked at once, as those of a delivery are.
     """
-    emails = outbox.reported.lock_reported(session, events[0].provider, events)
+    emails = lock_reported(session, events[0].provider, events)
     return [tracking.apply(session, each, emails) for each in events]

@@ -10,7 +10,7 @@ from errors import InvalidMessage
 from extensions import db
 from message import EmailMessage
 from outbox import OutboxEmail
-from providers import Item, UnusableEvent
+from providers import RawEvent, UnusableEvent
 from testing import assert_no_email_sent
 from webhooks import EventOutcome, EventsFailed, ReceivedEvent
 
@@ -35,7 +35,7 @@ def then_break() -> None:
 
 
 def receive(effect, *, source: str = "stripe", event_id: str = "evt_1") -> EventOutcome:
-    item = Item(event_id=event_id, type="ping", data={"id": "evt_1"})
+    item = RawEvent(event_id=event_id, type="ping", data={"id": "evt_1"})
     [outcome] = webhooks.receive(source, [item], lambda _: effect)
     return outcome
 

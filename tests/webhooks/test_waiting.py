@@ -10,7 +10,7 @@ import webhooks
 from database import transaction, utc_now
 from message import new_id
 from outbox import State
-from providers import PROVIDERS, BounceClass, EventType, Item, TrackingEvent
+from providers import PROVIDERS, BounceClass, EventType, RawEvent, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import change, queue, row
 from webhooks import EventOutcome, ReceivedEvent
@@ -31,7 +31,7 @@ EARLY = TrackingEvent(
 
 def receive_early() -> None:
     """An event about an email that is not known yet."""
-    item = Item(event_id=EARLY.event_id, type="email.bounced", data={"what": "came"})
+    item = RawEvent(event_id=EARLY.event_id, type="email.bounced", data={"what": "came"})
     assert webhooks.receive("resend", [item], lambda _: EARLY) == [EventOutcome.WAITING]
 
 
@@ -91,7 +91,7 @@ def test_a_form_that_this_code_does_not_know_goes_on_waiting(
 
 
 def test_what_waits_is_forgotten_with_the_person_it_names(app: Flask):
-    item = Item(event_id="evt_1", type="email.bounced", data={"to": "ann@example.com"})
+    item = RawEvent(event_id="evt_1", type="email.bounced", data={"to": "ann@example.com"})
     webhooks.receive("resend", [item], lambda _: EARLY)
     with transaction() as session:
         assert webhooks.forget(session, "ann@example.com", []) == 1

@@ -17,7 +17,6 @@ from database import db, utc_now
 from errors import AuthenticationFailed
 from message import EmailMessage
 from outbox import State
-from outbox.breaker import record
 from tests.cli.doctor.clinic import DOMAIN, Clinic, good_zone
 from tests.cli.doctor.keys import OTHER_SVIX, rsa_key
 from tests.cli.doctor.name_server import NameServer, text
@@ -244,7 +243,7 @@ def an_unknown_email(clinic: Clinic) -> str:
 def a_paused_provider(clinic: Clinic) -> str:
     with clinic.app.app_context():
         refused = AuthenticationFailed("resend answered 403: suspended", 403, provider="resend")
-        record(db.session(), "resend", refused, utc_now())
+        outbox.breaker.record(db.session(), "resend", refused, utc_now())
         db.session.commit()
     return "resend-calls"
 

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from tools.drill.clients import Clients, recipient
-from tools.drill.faults.web import Start, received, settings, sign_up, wait_for_states
+from tools.drill.faults.web import Start, received, send, settings, wait_for_states
 from tools.drill.stack import TOKEN
 from tools.processes import Process, wait_until
 from tools.servers import Valkey
@@ -54,7 +54,7 @@ def test_a_web_process_stopped_under_load_doubles_and_loses_nothing(
     everybody: list[str] = []
     for round_ in range(STOPS):
         people = [f"user{round_}-{number}@example.com" for number in range(12)]
-        sign_up(url, *people)
+        send(url, *people)
         everybody += people
         stop(web)
         web, url = start_web(DATABASE_URL=sqlite_url)
@@ -79,7 +79,7 @@ def test_a_worker_stopped_under_load_doubles_and_loses_nothing(
         log = tmp_path / f"worker{round_}.log"
         with Process(command, settings(provider, **celery), log) as worker:
             worker.wait_for_output("ready.")
-            sign_up(url, *people)
+            send(url, *people)
             everybody += people
             stop(worker)
     with Process(command, settings(provider, **celery), tmp_path / "worker.log"):
@@ -94,7 +94,7 @@ def test_a_process_frozen_beyond_its_lease_doubles_nothing_where_keys_are_honour
     _, second = start_web(DATABASE_URL=postgresql_url)
     everybody = [f"user{number}@example.com" for number in range(60)]
     for place in range(0, 60, 20):
-        sign_up(first, *everybody[place : place + 20])
+        send(first, *everybody[place : place + 20])
         os.killpg(frozen.process.pid, signal.SIGSTOP)
         time.sleep(5)  # the fault itself: a freeze of more than two leases
         os.killpg(frozen.process.pid, signal.SIGCONT)
@@ -108,7 +108,7 @@ def test_an_email_that_kills_its_process_ends_alone_and_the_others_are_sent(
     patience = {"EMAIL_TIMEOUT": "3", "EMAIL_LEASE": "6"}  # so that the kill comes first
     web, url = start_web(DATABASE_URL=sqlite_url, **patience)
     innocent = [f"user{number}@example.com" for number in range(20)]
-    sign_up(url, "hang@example.com", *innocent)  # its call stays open, and is killed with it
+    send(url, "hang@example.com", *innocent)  # its call stays open, and is killed with it
     tokens = {""}
     for _ in range(4):  # once in company, three times alone
         wait_until(lambda: calling_token(sqlite_url) not in tokens, "the poison to be in flight")

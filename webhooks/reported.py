@@ -9,12 +9,10 @@ from attrs import frozen
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, defer
 
-from database import utc_now
-from outbox.recipients import FIELDS
-from outbox.retention import redact_accepted
-from outbox.states import move
-from outbox.tables import OutboxEmail, State
+from outbox import OutboxEmail
 from providers import TrackingEvent
+
+RECIPIENTS = ("to", "cc", "bcc")  # of a stored message
 
 
 @frozen
@@ -56,7 +54,7 @@ def lock_reported(
         return ReportedEmails({}, {})
     statement = (
         # Without the messages: a batch may be about hundreds of emails with attachments.
-        select(OutboxEmail, *(OutboxEmail.message[name] for name in FIELDS))
+        select(OutboxEmail, *(OutboxEmail.message[name] for name in RECIPIENTS))
         .options(defer(OutboxEmail.message))
         .where(or_(*same))
         .order_by(OutboxEmail.id)
@@ -76,16 +74,3 @@ def lock_reported(
             if each.email.provider == provider and each.email.provider_message_id
         },
     )
-
-
-def confirm_accepted(session: Session, email: OutboxEmail, event: TrackingEvent) -> None:
-    """An event proves that the provider has the email: an `unknown` one becomes `accepted`."""
-    if email.state != State.UNKNOWN:
-        return
-    message_id = event.provider_message_id or email.provider_message_id
-    move(
-        session, email.id, State.UNKNOWN, State.ACCEPTED, accepted_at=event.at, pinned=False,
-        provider=event.provider, provider_message_id=message_id, last_error=None,
-    )  # fmt: skip
-    session.refresh(email)
-    redact_accepted(session, email.id, utc_now())
