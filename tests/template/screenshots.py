@@ -29,7 +29,7 @@ from message import EmailMessage
 from providers import BounceClass, EventType, TrackingEvent
 from testing import TEST_SETTINGS
 from tests.emails.conftest import SETTINGS
-from tests.webhooks.reports import apply_report
+from tests.webhooks.reports import apply_reports
 from tools.browser import open_browser
 from tools.processes import ROOT
 
@@ -142,7 +142,7 @@ def tell(email_id: str, to: str, kind: EventType) -> None:
         bounce=BounceClass.HARD if bounced else None,
         reason="550 5.1.1 no such user" if bounced else "",
     )
-    apply_report(db.session(), event)
+    apply_reports(db.session(), [event])
     db.session.commit()
 
 

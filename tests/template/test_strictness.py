@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tools.processes import ROOT
+
+pytestmark = pytest.mark.slow
 
 UNTYPED_AND_BRANCHY = """def price(plan, seats):
     if plan == "free":
