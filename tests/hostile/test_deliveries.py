@@ -9,6 +9,7 @@ from itertools import chain, repeat
 from random import Random
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from message import new_id
@@ -28,6 +29,8 @@ from tools.provider_events import HEADERS, body_of, sendgrid_event
 from tools.simulator_process import Simulator
 from tools.site import BEARER, JSON, OURS, Site
 from tools.wire import Answer, request, send_without_listening
+
+pytestmark = pytest.mark.slow
 
 EVENTS, AT_ONCE = 200, 8
 KILL_AFTER = 20  # deliveries before a kill, and emails they are about

@@ -14,6 +14,8 @@ from tools.processes import wait_until
 from tools.site import Site
 from tools.wire import Answer
 
+pytestmark = pytest.mark.slow
+
 Outage = tuple[Site, Callable[[], AbstractContextManager[None]]]
 
 
