@@ -28,7 +28,7 @@ from tools.processes import PATIENCE, wait_until
 from tools.provider_events import HEADERS, body_of, sendgrid_event
 from tools.simulator_process import Simulator
 from tools.site import BEARER, JSON, OURS, Site
-from tools.wire import Answer, request, send_without_listening
+from tools.wire import WireAnswer, request, send_without_listening
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def test_a_sender_that_never_heard_the_answer_may_deliver_again(site: Site):
         assert post_event(site, body).status == 200
 
 
-def deliver_until_accepted(deliver: Callable[[], Answer]) -> None:
+def deliver_until_accepted(deliver: Callable[[], WireAnswer]) -> None:
     """As all senders do: again and again until there is a 200."""
 
     def taken() -> bool:
