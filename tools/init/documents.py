@@ -11,17 +11,21 @@ OWN = Offer(
     name="readme",
     what="what is about the template's own README, pictures and set-up",
     paths=(
+        "docs/from-the-guide.md",
         "docs/screenshots",
         *(
             f"tests/template/{name}.py"
             for name in (
                 "dangling",
+                "documents",
                 "first_steps",
                 "init_proof",
                 "screenshots",
                 "test_capability_table",
                 "test_docs",
+                "test_docs_code",
                 "test_first_steps",
+                "test_habits",
                 "test_init",
             )
         ),

@@ -52,15 +52,17 @@ def _without_target(tree: Tree, target: str) -> None:
 
 
 def cut_sections(tree: Tree, name: str) -> None:
-    """Cut what is about the part `name` alone out of the pages of docs/.
+    """Cut what is about the part `name` alone out of the documents.
 
-    `<!-- name -->` to `<!-- /name -->`, and each line that holds `<!-- only name -->`, as a row of
-    a table does.
+    `<!-- name -->` to `<!-- /name -->`, on lines of their own or inside one, and each line that
+    holds `<!-- only name -->`, as a row of a table does.
     """
+    start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     section = re.compile(
-        rf"^.*<!-- only {name} -->.*\n|<!-- {name} -->(?s:.*?)<!-- /{name} -->\n?", re.MULTILINE
+        rf"^{start}\n(?s:.*?)^{end}\n|{start}(?s:.*?){end}|^.*<!-- only {name} -->.*\n",
+        re.MULTILINE,
     )
-    for page in sorted((tree.root / "docs").rglob("*.md")):
+    for page in [*tree.root.glob("*.md"), *tree.root.glob("docs/**/*.md")]:
         path = page.relative_to(tree.root).as_posix()
         if tree.has(path):
             tree.write(path, section.sub("", tree.read(path)))

@@ -53,6 +53,12 @@ OFFER = Offer(
             "# Broker of the Celery workers, and where rate limits are counted when several processes serve,\n",
             "# Where rate limits are counted when several processes serve,\n",
         ),
+        (
+            "docs/delivery.md",
+            "EMAIL_DELIVERY thread, celery or sync ",
+            "EMAIL_DELIVERY thread or sync         ",
+        ),
+        ("docs/production.md", "worker: celery -A tasks worker --loglevel=info\n", ""),
         ("config.py", 'one_of("thread", "celery", "sync")', 'one_of("thread", "sync")'),
         (
             "config.py",

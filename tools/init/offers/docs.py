@@ -3,5 +3,14 @@
 from tools.init.offer import Offer
 
 OFFER = Offer(
-    name="docs", what="the documentation of the template", paths=("docs", "tests/test_upgrade.py")
+    name="docs",
+    what="the documentation of the template",
+    paths=("docs", "tests/test_upgrade.py"),
+    edits=(
+        (
+            "SECURITY.md",
+            "; [docs/upgrade.md](docs/upgrade.md) says how to take them.",
+            ".",
+        ),
+    ),
 )

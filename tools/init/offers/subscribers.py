@@ -10,6 +10,7 @@ OFFER = Offer(
     what="the subscribers kept at the provider",
     paths=(
         "subscribers.py",
+        "docs/subscribers.md",
         "outbox/changes.py",
         "cli/subscribers.py",
         "providers/changes.py",
@@ -61,6 +62,12 @@ OFFER = Offer(
 
 """,
             "",
+        ),
+        ("CONTRIBUTING.md", " and `subscribers` (its lists and tags)", ""),
+        (
+            "docs/providers.md",
+            ", and so are `subscribers` for its lists and `key_check_path` for",
+            ", and so is `key_check_path` for",
         ),
         ("config.py", '    Setting("SUBSCRIBERS_ENABLED", boolean, "true"),\n', ""),
         (
