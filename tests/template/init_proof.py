@@ -102,7 +102,7 @@ def check_quickly(copy: Path) -> None:
 
 def prove(drop: str) -> None:
     """One drop in a copy of its own. Raises where something is red."""
-    with TemporaryDirectory(prefix=f"init-{drop}-") as folder:
+    with TemporaryDirectory(prefix="init-") as folder:
         copy = Path(folder)
         changed = make_product(copy, drop)
         say(f"{drop}: {len(changed)} files changed, code and tests now have {lines(copy)} lines")
