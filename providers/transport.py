@@ -15,7 +15,6 @@ from typing import Any, Self
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -25,8 +24,13 @@ CONNECT_TIMEOUT = 3.0  # seconds
 
 def open_session(api_key: str, threads: int) -> requests.Session:
     """A session that keeps one connection for each sending thread and opens none yet."""
+
+    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {api_key}"
+        return request
+
     session = requests.Session()
-    session.auth = _Bearer(api_key)
+    session.auth = authorize  # not a session header, which a netrc entry would replace by Basic
     session.headers.update(
         {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"}
     )
@@ -35,16 +39,6 @@ def open_session(api_key: str, threads: int) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
-
-
-class _Bearer(AuthBase):
-    # An auth object, not a session header: a netrc entry would replace the header by Basic.
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
 
 
 _current = threading.local()
