@@ -1,6 +1,5 @@
 """What the HTTP providers share: the one call, and the reading of its answer."""
 
-import json
 import re
 import time
 from abc import abstractmethod
@@ -192,11 +191,7 @@ class HttpProvider(Provider):
         if 200 <= status < 300 and not whole:
             raise self.unknown(f"{self.name} said {status}, but its answer was cut off", status)
         text = raw.decode("utf-8", "replace")
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        return Answer(status=status, headers=response.headers, text=text, json=value)
+        return Answer(status=status, headers=response.headers, text=text)
 
     def _no_answer(self, exchange: Exchange, error: Exception) -> EmailSendError:
         # A timeout in the TLS handshake is called a read timeout, too.

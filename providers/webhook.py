@@ -120,11 +120,14 @@ def json_event(payload: bytes) -> dict[str, Any]:
     return data
 
 
+def message_id(value: Any) -> str | None:
+    """The vendor's id of an email or event, if a column can hold it."""
+    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,255}", value) else None
+
+
 def id_or_hash(value: Any) -> str:
     """An event's id as it came if a column can hold it, else a hash of it."""
-    if isinstance(value, str) and re.fullmatch(r"[!-~]{1,255}", value):
-        return value
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+    return message_id(value) or hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def nested(value: Any, *keys: str) -> Any:
@@ -146,11 +149,6 @@ def our_id(value: Any) -> str | None:
         return str(UUID(value)) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def message_id(value: Any) -> str | None:
-    """The vendor's id of the email, if a column can hold it."""
-    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,255}", value) else None
 
 
 def recipient(value: Any) -> str | None:

@@ -1,9 +1,9 @@
 """Sequenzy's subscribers (docs.sequenzy.com, and its SDK where they are silent)."""
 
 from errors import InvalidMessage, ProviderUnavailable
-from providers.base import Answer
+from providers.base import Answer, without_empty
 from providers.changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe
-from providers.subscribers import Subscribers, path_segment, without_empty
+from providers.subscribers import Subscribers, path_segment
 
 
 class SequenzySubscribers(Subscribers):
@@ -70,8 +70,7 @@ def _subscriber(email: str) -> str:
 
 
 def _created(answer: Answer) -> bool:
-    subscriber = answer.get("subscriber")
-    return isinstance(subscriber, dict) and subscriber.get("created") is True
+    return answer.get("subscriber", "created") is True
 
 
 def _confirmation(answer: Answer) -> str | None:
