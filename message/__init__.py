@@ -4,7 +4,7 @@ from message.address import LOCAL_DOMAINS, Address, AddressLike, parse_addresses
 from message.attachment import Attachment
 from message.email_message import Category, EmailMessage, UnknownPolicy, new_id
 from message.headers import one_line
-from message.mime import to_mime
+from message.mime import header_fields, to_mime
 from message.stored import from_json, to_json
 from message.unsubscribe import UnsubscribeLinks
 
@@ -18,6 +18,7 @@ __all__ = [
     "UnknownPolicy",
     "UnsubscribeLinks",
     "from_json",
+    "header_fields",
     "new_id",
     "one_line",
     "parse_addresses",

@@ -13,7 +13,7 @@ import outbox
 from blueprints.dev.mail_html import mail_html
 from database import db, iso
 from extensions import limiter
-from message import EmailMessage, from_json
+from message import from_json, header_fields
 from outbox import OutboxEmail, State
 
 blueprint = Blueprint("inbox", __name__)
@@ -110,35 +110,12 @@ def _became(email: OutboxEmail) -> list[str]:
 def _details(email: OutboxEmail) -> dict[str, Any]:
     message = from_json(email.message)
     return _line(email) | {
-        "from_email": str(message.from_email or ""),
-        "reply_to": ", ".join(str(address) for address in message.reply_to),
-        "cc": ", ".join(str(address) for address in message.cc),
+        "headers": header_fields(message),
         "text": message.text,
-        "html": message.html,
-        "headers": _headers(message),
-        "attachments": [
-            {"filename": a.filename, "content_type": a.content_type, "size": len(a.content)}
-            for a in message.attachments
-        ],
-        "timeline": [
-            {"at": moment.at, "what": moment.type, "detail": moment.detail}
-            for moment in outbox.timeline.moments(email)
-        ],
+        "attachments": message.attachments,
+        "timeline": outbox.timeline.moments(email),
         "provider_message_id": email.provider_message_id,
         "last_error": email.last_error,
         "redacted_at": email.redacted_at,
         "due_at": email.due_at if email.state == State.QUEUED else None,
     }
-
-
-def _headers(message: EmailMessage) -> list[tuple[str, str]]:
-    fields = {
-        "From": str(message.from_email or ""),
-        "To": ", ".join(str(address) for address in message.to),
-        "Cc": ", ".join(str(address) for address in message.cc),
-        "Bcc": ", ".join(str(address) for address in message.bcc),
-        "Reply-To": ", ".join(str(address) for address in message.reply_to),
-        "Subject": message.subject,
-        **message.headers,
-    }
-    return [(name, value) for name, value in fields.items() if value]
