@@ -61,10 +61,8 @@ def check_domain(domain: str, providers: Sequence[str], questions: DnsQuestions)
     try:
         checks.extend(_checks(domain, providers, questions))
     except DnsError as error:
-        return [
-            *checks,
-            problem("dns", str(error), "check the network, or ask another server (--nameserver)"),
-        ]
+        remedy = "check the network, or ask another server (--nameserver)"
+        checks.append(problem("dns", str(error), remedy))
     return checks
 
 
