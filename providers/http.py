@@ -135,18 +135,15 @@ class HttpProvider(Provider):
         return f"{self.name} answered {answer.status}: {message or 'no explanation'}"
 
     def _error_by_status(self, answer: Answer, text: str) -> EmailSendError:
-        status, name = answer.status, self.name
-        if 300 <= status < 400:
-            setting = f"{name.upper()}_BASE_URL"
-            return AuthenticationFailed(
-                f"{text} (a redirect: check {setting})", status, provider=name
-            )
-        if status in (401, 403):
+        status, name, wait = answer.status, self.name, self.retry_after(answer)
+        is_redirect = 300 <= status < 400
+        if is_redirect:
+            text += f" (a redirect: check {name.upper()}_BASE_URL)"
+        if is_redirect or status in (401, 403):
             return AuthenticationFailed(text, status, provider=name)
         if status == 429:
-            return RateLimited(text, status, retry_after=self.retry_after(answer), provider=name)
+            return RateLimited(text, status, retry_after=wait, provider=name)
         if status in (500, 503):
-            wait = self.retry_after(answer)
             return ProviderUnavailable(text, status, retry_after=wait, provider=name)
         if 400 <= status < 500 and status != 408:
             return InvalidMessage(text, status, provider=name)

@@ -23,12 +23,10 @@ limiter.exempt(blueprint)
 @blueprint.get("/inbox")
 def index() -> ResponseReturnValue:
     """The newest emails first; `?q=` searches recipient and subject."""
-    query = _query()
-    found = outbox.reading.recent(db.session(), outbox.OutboxEmail, query=query)
     return render_template(
         "pages/inbox.html",
-        emails=[_line(each) for each in found],
-        q=query,
+        emails=_newest(),
+        q=_query(),
         totals=[attrs.asdict(each) for each in outbox.reading.totals(db.session())],
     )
 
@@ -36,11 +34,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/inbox.json")
 def feed() -> ResponseReturnValue:
     """The same list for the page that watches it."""
-    lines = [
-        _line(each)
-        for each in outbox.reading.recent(db.session(), outbox.OutboxEmail, query=_query())
-    ]
-    return jsonify(emails=[line | {"created_at": iso(line["created_at"])} for line in lines])
+    return jsonify(emails=[line | {"created_at": iso(line["created_at"])} for line in _newest()])
 
 
 @blueprint.get("/inbox/<uuid:email_id>")
@@ -78,6 +72,11 @@ def attachment(email_id: UUID, index: int) -> ResponseReturnValue:
     )
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
+
+
+def _newest() -> list[dict[str, Any]]:
+    found = outbox.reading.recent(db.session(), outbox.OutboxEmail, query=_query())
+    return [_line(each) for each in found]
 
 
 def _query() -> str:
