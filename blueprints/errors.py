@@ -74,9 +74,8 @@ def _csrf_error(error: CSRFError) -> Response:
 def _invalid_message(error: InvalidMessage) -> Response:
     db.session.rollback()
     status = 409 if isinstance(error, IntentConflict) else 422
-    return _answer(
-        status, "Not accepted", str(error), {error.field: str(error)} if error.field else {}
-    )
+    fields = {error.field: str(error)} if error.field else {}
+    return _answer(status, "Not accepted", str(error), fields)
 
 
 def _database_error(error: SQLAlchemyError) -> Response:

@@ -156,7 +156,7 @@ class HttpProvider(Provider):
 
     def _exchange(self, request: WireRequest) -> Answer:
         try:
-            exchange = Exchange(self.timeout).begin()
+            exchange = Exchange(self.timeout)
         except RuntimeError as error:  # no thread to be had for the watch: nothing was sent
             raise ProviderUnavailable(
                 f"{self.name} was not called: {error}", provider=self.name

@@ -49,7 +49,8 @@ class Exchange:
 
     A read timeout alone starts anew with every byte, so a dripping answer would never end.
     `dialled` says whether a connection was asked for, `written` whether the request began to
-    leave, `expired` whether the time is over.
+    leave, `expired` whether the time is over. Raises `RuntimeError` if the machine has no thread
+    left for the watch.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -58,11 +59,7 @@ class Exchange:
         self._lock = threading.Lock()
         self._watch = threading.Timer(seconds, self._expire)
         self._watch.daemon = True
-
-    def begin(self) -> Self:
-        """Start the watch. Raises `RuntimeError` if the machine has no thread left for it."""
         self._watch.start()
-        return self
 
     def __enter__(self) -> Self:
         _current.exchange = self
