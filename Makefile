@@ -5,22 +5,35 @@ PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),5000)
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help run test test-init lint simulator demo drill faults fuzz screenshots lock setup setup-dev browser
+# `make check` looks at one room: ROOM=outbox, or those of the files that git calls changed or new.
+CHANGED = $(shell git status --porcelain -uall 2>/dev/null | sed -E 's,.* ,,; s,^(tests|tools|templates)/,,; s,^test_,,; s,[/.].*,,' | sort -u)
+TESTS_OF = $(wildcard $(foreach room,$(1),tests/$(room) tests/test_$(room).py tools/$(room)/tests))
+CHECKED = $(or $(call TESTS_OF,$(or $(ROOM),$(CHANGED))),$(if $(ROOM),,tests/message),$(error ROOM=$(ROOM) has no tests; name a folder or test_<name>.py of tests/, or a folder of tools/))
+
+.PHONY: help run check test test-init lint simulator demo drill faults fuzz screenshots lock setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
 
 run: setup ## set up and serve http://127.0.0.1:5000 with reload (PORT=8000 for another port)
 	@test -f .env || cp .env.example .env
 	@$(BIN)/flask db upgrade
 	@PORT=$(PORT) $(BIN)/flask run --port $(PORT)
 
-test: setup-dev browser ## set up, then lint, types and all tests
+check: setup-dev browser ## lint, types and the tests of the rooms you changed, or of ROOM=outbox; no PostgreSQL, nothing slow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not slow" -k "not postgresql" $(CHECKED)
+
+test: STARTED := $(shell date +%s)
+test: setup-dev browser ## set up, then lint, types and all tests: eight minutes on two cores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+	@echo "make test took $$(( $$(date +%s) - $(STARTED) )) seconds"
 
 test-init: setup-dev browser ## take a cloner's first steps in a copy of this repository, and test that: ten minutes
 	$(BIN)/python -m tests.template.first_steps

@@ -1,7 +1,8 @@
 """The blueprint for programs, and its views for whoever holds API_TOKEN.
 
-No view on it reads a cookie, so it is exempt from CSRF. An `/api/...` view for users who are logged
-in belongs on a blueprint of its own, with `login_required` of blueprints/sessions.py.
+Every view on it needs `@token_required`, or is open to everybody. None reads a cookie, so it is
+exempt from CSRF. An `/api/...` view for users who are logged in belongs on a blueprint of its own,
+with `login_required` of blueprints/sessions.py.
 """
 
 from collections.abc import Callable

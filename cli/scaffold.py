@@ -129,6 +129,7 @@ def _with_name(index: str, function: str) -> str:
     )
 
 
-def _natural(name: str) -> list[str | int]:
-    """As the linter sorts: `day_3` before `day_10`."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+def _natural(name: str) -> list[bool | str | int]:
+    """As the linter sorts: constants, classes, functions; `day_3` before `day_10`."""
+    parts = [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [not name.isupper(), name[:1].islower(), *parts]

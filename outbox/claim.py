@@ -13,10 +13,9 @@ from database import now, transaction
 from extensions import email
 from message import new_id
 from outbox.breaker import Availability, availability, begin_probe
-from outbox.recipients import addresses_of_all, without_stopped
 from outbox.retention import redact_accepted
 from outbox.states import check_move, move
-from outbox.suppression import Stopped, suppressed
+from outbox.suppression import Suppressed, suppressed
 from outbox.tables import OutboxRow, State
 from outbox.timeline import add_event
 
@@ -76,7 +75,7 @@ def claim(
         room = room if changes is None else min(room, changes)
         if room > 0 and callable_now.usable:  # a change is no probe
             rows += _lease(session, and_(due, OutboxRow.task == "subscriber"), room, moment)
-        stopped = suppressed(session, addresses_of_all(row.message for row in rows))
+        stopped = suppressed(session, (row.message for row in rows))
         live = [row for row in rows if not _settled(session, row, moment, stopped)]
         return _with_providers(session, live, callable_now, moment)
 
@@ -142,7 +141,7 @@ def _lease(
     return sorted(rows, key=lambda row: row.due_at)
 
 
-def _settled(session: Session, row: OutboxRow, moment: datetime, stopped: Stopped) -> bool:
+def _settled(session: Session, row: OutboxRow, moment: datetime, stopped: Suppressed) -> bool:
     """Whether the row turned out not to be sent: it expired, nobody is left to write to, or an
     event came meanwhile, which proves that the provider has it already."""
     if row.delivery_status:
@@ -155,7 +154,7 @@ def _settled(session: Session, row: OutboxRow, moment: datetime, stopped: Stoppe
     if row.expires_at and row.expires_at <= moment:
         add_event(session, row.id, State.EXPIRED, at=moment)
         return move(session, row.id, State.SENDING, State.EXPIRED, token=row.lease_token)
-    kept, who = without_stopped(row.message, row.category, stopped)
+    kept, who = stopped.filter(row.message, row.category)
     if not who:
         return False
     if not kept["to"]:

@@ -13,7 +13,6 @@ from database import insert_if_new, take_turns, utc_now
 from errors import IntentConflict
 from extensions import email
 from message import EmailMessage, to_json
-from outbox.recipients import addresses, without_stopped
 from outbox.suppression import suppressed
 from outbox.tables import OutboxEmail, State
 from outbox.timeline import add_event
@@ -41,7 +40,7 @@ def enqueue(
     message = email.complete(message)  # the sender is frozen with everything else
     intent_hash = _hash(intent_fields) if intent_fields is not None else None
     row = _row(message, intent_hash, limit_key, origin)
-    row, what, detail = _judged(session, row)
+    row, what, detail = _checked(session, row)
     if insert_if_new(session, OutboxEmail, row) and what:
         add_event(session, row["id"], what, detail, at=row["created_at"])
     stored = _find(session, message)
@@ -53,10 +52,9 @@ def enqueue(
     return stored
 
 
-def _judged(session: Session, row: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
-    """The row with what its recipients and its limit say, and what to note about that, if any."""
-    stopped = suppressed(session, addresses(row["message"]))
-    kept, who = without_stopped(row["message"], row["category"], stopped)
+def _checked(session: Session, row: dict[str, Any]) -> tuple[dict[str, Any], str, str]:
+    """The row as its recipients and its limit allow it, and the event to add about that, if any."""
+    kept, who = suppressed(session, [row["message"]]).filter(row["message"], row["category"])
     if not kept["to"]:
         refusal = who
     elif row["limit_key"] and _count_recent(session, row["limit_key"]) >= LIMIT_COUNT:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import frozen
 from flask import current_app
@@ -12,10 +12,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from database import insert_if_new, utc_now
+from log_setup import mask
 from message import new_id
 from outbox.tables import Suppression
 
 Scope = Literal["all", "marketing"]
+Stored = Mapping[str, Any]
+"""A message as a row keeps it."""
+RECIPIENTS = ("to", "cc", "bcc")  # fields of a stored message
 FORGOTTEN = "forgotten:"  # begins what stands for an address that was forgotten
 
 
@@ -78,25 +82,45 @@ def hashed(address: str) -> str:
 
 
 @frozen
-class Stopped:
+class Suppressed:
     """The suppressions of some addresses, by address and scope."""
 
     reasons: Mapping[tuple[str, str], str]
 
-    def reason(self, address: str, category: str) -> str | None:
-        """Why an email of `category` must not reach `address`; None if it may."""
+    def filter(self, stored: Stored, category: str) -> tuple[dict[str, Any], str]:
+        """The message without those whom it must not reach, and who they are and why.
+
+        The text is empty if there are none; nobody is left to write to if `to` is empty then.
+        """
+        reasons = {each: self._reason(each, category) for each in _addresses(stored)}
+        allowed = {
+            name: [each for each in stored.get(name, []) if not reasons[each["email"]]]
+            for name in RECIPIENTS
+        }
+        who = "; ".join(f"{mask(each)}: {why}" for each, why in reasons.items() if why)
+        return {**stored, **allowed} if who else dict(stored), who
+
+    def _reason(self, address: str, category: str) -> str | None:
         both = ((address.lower(), "all"), (address.lower(), category))
         return next((self.reasons[each] for each in both if each in self.reasons), None)
 
 
-def suppressed(session: Session, addresses: Iterable[str]) -> Stopped:
-    """What is known about `addresses`, those of people who were forgotten included."""
-    meant = {form: address.lower() for address in addresses for form in _forms(address)}
+def suppressed(session: Session, messages: Iterable[Stored]) -> Suppressed:
+    """What is known about the recipients of `messages`, people who were forgotten included."""
+    meant = {
+        form: address.lower()
+        for stored in messages
+        for address in _addresses(stored)
+        for form in _forms(address)
+    }
     if not meant:
-        return Stopped({})
-    statement = select(Suppression).where(Suppression.address.in_(meant))
-    rows = session.scalars(statement)
-    return Stopped({(meant[row.address], row.scope): row.reason for row in rows})
+        return Suppressed({})
+    rows = session.scalars(select(Suppression).where(Suppression.address.in_(meant)))
+    return Suppressed({(meant[row.address], row.scope): row.reason for row in rows})
+
+
+def _addresses(stored: Stored) -> list[str]:
+    return [each["email"] for name in RECIPIENTS for each in stored.get(name, [])]
 
 
 def _forms(address: str) -> tuple[str, str]:

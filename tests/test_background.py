@@ -123,7 +123,7 @@ def test_a_web_process_starts_no_thread_under_celery(make_app: MakeApp):
 def test_a_refused_broker_is_logged_once_and_then_left_alone_for_a_while(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr("celery_app.PUBLISH_PAUSE", 2 * PATIENCE)
+    monkeypatch.setattr("outbox.celery_workers.PUBLISH_PAUSE", 2 * PATIENCE)
     app = make_app(EMAIL_DELIVERY="celery", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
     with app.app_context():
         for _ in range(3):

@@ -16,7 +16,7 @@ from outbox import OutboxEmail, Suppression
 from tools import provider_events
 from tools.processes import Process, free_port, wait_until
 from tools.simulator_process import Simulator
-from tools.wire import Answer, Header, exchange, request
+from tools.wire import Header, WireAnswer, exchange, request
 from webhooks import ReceivedEvent
 
 HOST = "app.example.com"
@@ -80,11 +80,11 @@ class Site:
 
     def send(
         self, method: str, path: str, headers: Iterable[Header] = (), body: bytes | None = None
-    ) -> Answer:
+    ) -> WireAnswer:
         """One request to the right host; without any other header than `headers`."""
         return exchange(self.port, request(method, path, [*OURS, *headers], body))
 
-    def post_json(self, path: str, value: Any, *headers: Header) -> Answer:
+    def post_json(self, path: str, value: Any, *headers: Header) -> WireAnswer:
         """POST JSON with the API token."""
         return self.send("POST", path, [JSON, BEARER, *headers], json.dumps(value).encode())
 

@@ -10,7 +10,7 @@ Header = tuple[str, str | bytes]
 TIMEOUT = 60.0  # seconds until a test gives up on an answer
 
 
-class Answer(NamedTuple):
+class WireAnswer(NamedTuple):
     """One answer; `headers` without `Date`, so that two answers can be compared."""
 
     status: int
@@ -46,7 +46,7 @@ def chunked(body: bytes, size: int = 65536) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
 
 
-def exchange(port: int, data: bytes, *, breaks_off: bool = False) -> Answer:
+def exchange(port: int, data: bytes, *, breaks_off: bool = False) -> WireAnswer:
     """Send `data` and read one answer; with `breaks_off` the sending side is closed after it."""
     with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):
@@ -56,7 +56,7 @@ def exchange(port: int, data: bytes, *, breaks_off: bool = False) -> Answer:
         response = HTTPResponse(connection, method=data.partition(b" ")[0].decode("latin-1"))
         response.begin()
         headers = tuple(each for each in response.getheaders() if each[0] != "Date")
-        return Answer(response.status, headers, response.read())
+        return WireAnswer(response.status, headers, response.read())
 
 
 def send_without_listening(port: int, data: bytes) -> None:

@@ -6,10 +6,14 @@ from flask import Flask
 from werkzeug.routing import AnyConverter, BaseConverter, Rule, UUIDConverter
 from werkzeug.routing.converters import NumberConverter
 
+from tests.blueprints.conftest import PRODUCTION
 from tests.conftest import MakeApp
 
 EXEMPT = {"webhooks.stripe_webhook", "webhooks.provider_webhook", "unsubscribe.act"}
 """Views without a rate limit: a signature says who calls. Name yours here if it has one too."""
+
+OPEN = {"api.signup", "api.password_reset"}
+"""Views of the blueprint `api` that anybody may call, as they may call the pages beside them."""
 
 
 def some_value(converter: BaseConverter) -> object:
@@ -51,4 +55,16 @@ def test_every_route_that_takes_a_post_has_a_rate_limit_or_a_signature(make_app:
     assert views == [], (
         "these views send or store for whoever asks, as often as they ask: put `@form_limit` of "
         "blueprints/limits.py on each, or name it in EXEMPT, at the top of this file"
+    )
+
+
+def test_every_view_of_the_api_demands_the_token_or_is_open_on_purpose(make_app: MakeApp):
+    app = make_app(**PRODUCTION, API_TOKEN="a token of this test")
+    found = [each for each in routes(app, {"GET", "POST"}) if each[0].endpoint.startswith("api.")]
+    views = sorted(
+        rule.endpoint for rule, method in found if last_status(app, rule, method, 1) != 401
+    )
+    assert [view for view in views if view not in OPEN] == [], (
+        "anybody may call these views: put `@token_required` of blueprints/api.py on each, or name "
+        "it in OPEN, at the top of this file"
     )

@@ -17,7 +17,7 @@ from outbox import OutboxRow, State, Suppression, retention, suppression
 from providers import BounceClass, EventType, RawEvent, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import queue, row
-from tests.webhooks.reports import apply_report
+from tests.webhooks.reports import apply_reports
 from webhooks import EventOutcome, ReceivedEvent, receive
 
 ANN = "ann@example.com"
@@ -35,7 +35,7 @@ def bounce(email_id: str) -> None:
         email_id=email_id, recipient=ANN, bounce=BounceClass.HARD,
     )  # fmt: skip
     with transaction() as session:
-        apply_report(session, event)
+        apply_reports(session, [event])
 
 
 def test_forgetting_removes_one_person_and_nobody_else(app: Flask):

@@ -12,6 +12,8 @@ from tools.processes import PRODUCTION, Process, free_port, wait_until
 from tools.servers import Valkey
 from tools.simulator_process import Simulator
 
+pytestmark = pytest.mark.slow
+
 SIGN_UPS = 200
 
 

@@ -15,6 +15,8 @@ from tests.emails.clients import (
 from tests.emails.test_every_email import CASES
 from tools.browser import open_browser
 
+pytestmark = pytest.mark.slow
+
 RUN_AXE = """async () => {
   const { violations } = await axe.run({ resultTypes: ["violations"] });
   return violations.map((each) => [each.id, each.help, each.nodes.map((node) => node.html)]);

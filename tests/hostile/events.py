@@ -17,7 +17,7 @@ from tools.provider_events import (
     stripe_digest,
 )
 from tools.site import SECRETS, Site
-from tools.wire import Answer, Header
+from tools.wire import Header, WireAnswer
 
 WEBHOOK = "/api/webhooks/stripe"
 _numbers = itertools.count(1)
@@ -51,20 +51,20 @@ def signature(body: bytes) -> Header:
     return "Stripe-Signature", f"t={now},v1={stripe_digest(body, now, SECRETS[0])}"
 
 
-def post_event(site: Site, value: Any, *headers: Header) -> Answer:
+def post_event(site: Site, value: Any, *headers: Header) -> WireAnswer:
     """POST an event (or bytes as they are) as Stripe does."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     kind: tuple[Header, ...] = headers or (("Content-Type", "application/json; charset=utf-8"),)
     return site.send("POST", WEBHOOK, [signature(body), *kind], body)
 
 
-def post_batch(site: Site, events: list[dict[str, Any]]) -> Answer:
+def post_batch(site: Site, events: list[dict[str, Any]]) -> WireAnswer:
     """POST a list of events as SendGrid does."""
     body = body_of(events)
     return site.send("POST", "/api/webhooks/sendgrid", HEADERS["sendgrid"](body).items(), body)
 
 
-def sender(site: Site, provider: str, email_id: str) -> Callable[[], Answer]:
+def sender(site: Site, provider: str, email_id: str) -> Callable[[], WireAnswer]:
     """A function that delivers one event about our email, again and again, signed anew.
 
     Stripe's asks for a receipt. Sequenzy's says that the email's address wants no marketing,
@@ -83,7 +83,7 @@ def sender(site: Site, provider: str, email_id: str) -> Callable[[], Answer]:
     )
     message_id = f"msg_{new_id()}"
 
-    def deliver() -> Answer:
+    def deliver() -> WireAnswer:
         own = {"resend": lambda: resend_headers(body, message_id)}
         headers = own.get(provider, lambda: HEADERS[provider](body))()
         return site.send("POST", f"/api/webhooks/{provider}", headers.items(), body)

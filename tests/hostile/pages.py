@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from tools.site import FORM, Site
-from tools.wire import Answer, Header
+from tools.wire import Header, WireAnswer
 
 Fields = Mapping[str, str | bytes]
 
@@ -18,7 +18,7 @@ class Visitor:
         self.headers = headers
         self.cookie = ""
 
-    def get(self, path: str, method: str = "GET") -> Answer:
+    def get(self, path: str, method: str = "GET") -> WireAnswer:
         return self._kept(self.site.send(method, path, self._headers()))
 
     def csrf_token(self, path: str) -> str:
@@ -27,12 +27,12 @@ class Visitor:
         assert found, f"{path} has no CSRF token"
         return found[1].decode()
 
-    def post(self, path: str, fields: Fields, *headers: Header) -> Answer:
+    def post(self, path: str, fields: Fields, *headers: Header) -> WireAnswer:
         """Post a form as it stands, without a token of its own."""
         body = urlencode(dict(fields), errors="surrogateescape").encode()
         return self._kept(self.site.send("POST", path, [*self._headers(), FORM, *headers], body))
 
-    def submit(self, path: str, fields: Fields, *headers: Header) -> Answer:
+    def submit(self, path: str, fields: Fields, *headers: Header) -> WireAnswer:
         """Open the page and post its form with the token that it gave."""
         return self.post(path, {"csrf_token": self.csrf_token(path), **fields}, *headers)
 
@@ -40,7 +40,7 @@ class Visitor:
         cookie: list[Header] = [("Cookie", self.cookie)] if self.cookie else []
         return [*self.headers, *cookie]
 
-    def _kept(self, answer: Answer) -> Answer:
+    def _kept(self, answer: WireAnswer) -> WireAnswer:
         new = answer.header("Set-Cookie")
         if new:
             self.cookie = new.partition(";")[0]

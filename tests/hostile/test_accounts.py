@@ -10,7 +10,7 @@ from message import new_id
 from tests.hostile.pages import Visitor
 from tools.simulator_process import Simulator
 from tools.site import BEARER, JSON, Site, mail_to
-from tools.wire import Answer
+from tools.wire import WireAnswer
 
 PASSWORD = "correct horse battery"
 FORMS = ("/signup", "/login", "/forgot-password", "/contact")
@@ -75,7 +75,7 @@ NO_TOKENS = (
 
 def test_an_altered_token_opens_nothing_and_no_refusal_tells_why(site: Site, link: str):
     path, _, token = link.partition("token=")
-    refused: set[Answer] = set()
+    refused: set[WireAnswer] = set()
     with site.stores():
         for wrong in [*altered(token), *NO_TOKENS]:
             answer = site.send("GET", f"{path}token={wrong}")

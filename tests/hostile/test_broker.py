@@ -7,6 +7,8 @@ import pytest
 from tools.brokers import BROKERS, Broker, accept, in_words, settings
 from tools.fixtures import StartSite
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = 50
 BLOCKED = 0.5  # seconds that a broker with our timeouts costs whoever waits for it
 

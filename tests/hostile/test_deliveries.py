@@ -9,6 +9,7 @@ from itertools import chain, repeat
 from random import Random
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from message import new_id
@@ -27,7 +28,9 @@ from tools.processes import PATIENCE, wait_until
 from tools.provider_events import HEADERS, body_of, sendgrid_event
 from tools.simulator_process import Simulator
 from tools.site import BEARER, JSON, OURS, Site
-from tools.wire import Answer, request, send_without_listening
+from tools.wire import WireAnswer, request, send_without_listening
+
+pytestmark = pytest.mark.slow
 
 EVENTS, AT_ONCE = 200, 8
 KILL_AFTER = 20  # deliveries before a kill, and emails they are about
@@ -68,7 +71,7 @@ def test_a_sender_that_never_heard_the_answer_may_deliver_again(site: Site):
         assert post_event(site, body).status == 200
 
 
-def deliver_until_accepted(deliver: Callable[[], Answer]) -> None:
+def deliver_until_accepted(deliver: Callable[[], WireAnswer]) -> None:
     """As all senders do: again and again until there is a 200."""
 
     def taken() -> bool:

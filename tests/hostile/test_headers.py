@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tools.site import API_TOKEN, BEARER, HOST, JSON, Site
-from tools.wire import Answer, Header, exchange, request
+from tools.wire import Header, WireAnswer, exchange, request
 
 BODY = b'{"email": "ann@example.com", "name": "Ann"}'
 
@@ -43,7 +43,7 @@ NOT_THE_TOKEN: dict[str, str | bytes] = {
 
 
 def test_every_wrong_token_gets_the_same_401(site: Site):
-    def post(path: str, *headers: Header) -> Answer:
+    def post(path: str, *headers: Header) -> WireAnswer:
         return site.send("POST", path, [JSON, *headers], BODY)
 
     with site.stores():

@@ -7,6 +7,8 @@ from tools.fuzz.run import misplaced, run
 from tools.fuzz.schemes import SCHEMES
 from tools.site import Site
 
+pytestmark = pytest.mark.slow
+
 SEED = 20260
 
 

@@ -12,7 +12,9 @@ from tools.fixtures import StartSite
 from tools.outages import down, locked
 from tools.processes import wait_until
 from tools.site import Site
-from tools.wire import Answer
+from tools.wire import WireAnswer
+
+pytestmark = pytest.mark.slow
 
 Outage = tuple[Site, Callable[[], AbstractContextManager[None]]]
 
@@ -33,7 +35,7 @@ def test_while_the_database_is_away_nothing_is_accepted_and_afterwards_everythin
     webhooks = [sender(site, name, email_id) for name in SENDERS]
     ann = {"email": "ann@example.com", "name": "Ann"}
     key = ("Idempotency-Key", "while-away")
-    doors: list[Callable[[], Answer]] = [
+    doors: list[Callable[[], WireAnswer]] = [
         *webhooks,
         lambda: site.post_json("/api/send", ann, key),
         lambda: site.post_json("/api/signup", ann),

@@ -9,7 +9,7 @@ from tests.hostile.pages import Visitor
 from tools.fixtures import StartSite
 from tools.servers import Valkey
 from tools.site import HOST, JSON, Site
-from tools.wire import Answer, Header
+from tools.wire import Header, WireAnswer
 
 LIMIT = 5  # RATELIMIT_FORM's default, a minute
 
@@ -42,7 +42,7 @@ def behind(start_site: StartSite, valkey: Valkey, request: pytest.FixtureRequest
     return start_site(TRUSTED_PROXIES=proxies, RATELIMIT_ENABLED="true", REDIS_URL=url)
 
 
-def ask(site: Site, *headers: Header) -> Answer:
+def ask(site: Site, *headers: Header) -> WireAnswer:
     body = b'{"email": "nobody@example.com"}'
     return site.send("POST", "/api/password-reset", [JSON, *headers], body)
 

@@ -5,10 +5,10 @@ import json
 from tests.hostile.events import WEBHOOK, event, signature
 from tests.hostile.stripe_headers import CASES, HEADER_NAMES, NOT_HTTP, Case, fill
 from tools.site import Site
-from tools.wire import Answer, Header
+from tools.wire import Header, WireAnswer
 
 
-def post(site: Site, case: Case) -> Answer:
+def post(site: Site, case: Case) -> WireAnswer:
     body = json.dumps(event()).encode()
     lines: list[Header] = [("Stripe-Signature", line) for line in fill(case, body)]
     return site.send("POST", WEBHOOK, lines, body)

@@ -76,7 +76,7 @@ def test_a_rate_limit_costs_no_attempt(delivery: Delivery):
     delivery.wait_for_attempts(email_id, 1)
     delivery.hasten(email_id)
     row = delivery.wait_for(email_id, State.ACCEPTED)
-    assert [each.outcome for each in row.tries] == ["RateLimited", "accepted"]
+    assert [each.outcome for each in row.tries] == ["rate_limited", "accepted"]
     assert row.attempts == 1
 
 

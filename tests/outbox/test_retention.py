@@ -22,7 +22,7 @@ from providers import BounceClass, EventType, RawEvent, TrackingEvent
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, message, queue, row, yes
-from tests.webhooks.reports import apply_report
+from tests.webhooks.reports import apply_reports
 from webhooks import ReceivedEvent, receive
 
 ANN = "ann@example.com"
@@ -46,7 +46,7 @@ def bounce(email_id: str) -> None:
         email_id=email_id, recipient=ANN, bounce=BounceClass.HARD,
     )  # fmt: skip
     with transaction() as session:
-        apply_report(session, event)
+        apply_reports(session, [event])
 
 
 def test_old_bodies_are_removed_and_the_rest_of_the_row_stays(app: Flask):
@@ -140,7 +140,7 @@ class TestSensitiveBodies:
         )  # fmt: skip
         with transaction() as session:
             if how == "event":
-                apply_report(session, delivered)
+                apply_reports(session, [delivered])
             else:
                 outbox.actions.resolve_as_sent(session, email_id)
         assert row(email_id).state == State.ACCEPTED
@@ -166,7 +166,7 @@ def test_an_event_during_the_call_answers_what_the_call_did_not(
         provider="resend", event_id="e", type=EventType.DELIVERED, at=utc_now(), email_id=email_id,
     )  # fmt: skip
     with transaction() as session:
-        apply_report(session, delivered)
+        apply_reports(session, [delivered])
     answer(monkeypatch, OutcomeUnknown("sendgrid did not answer", provider="sendgrid"))
     deliver_claimed([claimed])
     assert (row(email_id).state, row(email_id).pinned) == (State.ACCEPTED, False)

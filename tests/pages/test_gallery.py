@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from emails import Email, all_emails
 from tools.processes import ROOT
 
+pytestmark = pytest.mark.slow
+
 EMAILS = all_emails()
 THEME = ROOT / "templates" / "emails" / "_theme.html"
 GROUND = "body => getComputedStyle(body).backgroundColor"

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
 
 from tests.pages.conftest import watched_context
+
+pytestmark = pytest.mark.slow
 
 OLD_PASSWORD = "the first password"
 NEW_PASSWORD = "another password"

@@ -10,12 +10,12 @@ from providers import PROVIDERS
 from providers.base import Provider
 from providers.http import HttpProvider
 from providers.inbox import Inbox
-from tests.providers.samples import ID, KEY, full, new_provider, plain, send
+from tests.providers.samples import ID, KEY, PATHS, full, new_provider, plain, send
 from tools.simulator_process import Simulator
 
-ALL: dict[str, Provider] = {
-    name: new_provider(name, "http://127.0.0.1:1") for name in ("sequenzy", "resend", "sendgrid")
-} | {"inbox": Inbox()}
+ALL: dict[str, Provider] = {name: new_provider(name, "http://127.0.0.1:1") for name in PATHS} | {
+    "inbox": Inbox()
+}
 
 each = pytest.mark.parametrize("any_provider", ALL.values(), ids=ALL)
 

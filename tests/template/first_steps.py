@@ -96,6 +96,8 @@ class Project(Base):
 
 
 def add_model(copy: Path) -> None:
+    imports = "from sqlalchemy import ForeignKey, String\n"
+    change(copy, "models.py", r"^from sqlalchemy import String\n", imports)
     models = copy / "models.py"
     models.write_text(models.read_text(encoding="utf-8") + MODEL, encoding="utf-8")
     run(copy, "flask", "db", "upgrade")
@@ -179,12 +181,6 @@ def add_views(copy: Path) -> None:
     """Needs the model, the setting and the root module of the steps before."""
     write(copy, "blueprints/projects.py", VIEWS)
     write(copy, "templates/pages/projects.html", PAGE)
-    index = "blueprints/__init__.py"
-    change(copy, index, r"^    provider_webhooks,\n", "    projects,\n    provider_webhooks,\n")
-    registered = "    app.register_blueprint(projects.blueprint)\n"
-    change(
-        copy, index, r"^    errors\.init_app\(app\)\n", f"{registered}    errors.init_app(app)\n"
-    )
 
 
 def add_email(copy: Path) -> None:

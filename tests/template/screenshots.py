@@ -1,6 +1,7 @@
 """Pictures of every email, the gallery, the inbox and some pages: `make screenshots`.
 
-They go to docs/screenshots/. The inbox shows what a provider would have reported.
+Those that the README shows go to docs/screenshots/, all others to build/screenshots/, which git
+ignores. The inbox shows what a provider would have reported.
 """
 
 import io
@@ -28,11 +29,19 @@ from message import EmailMessage
 from providers import BounceClass, EventType, TrackingEvent
 from testing import TEST_SETTINGS
 from tests.emails.conftest import SETTINGS
-from tests.webhooks.reports import apply_report
+from tests.webhooks.reports import apply_reports
 from tools.browser import open_browser
 from tools.processes import ROOT
 
-FOLDER = ROOT / "docs" / "screenshots"
+STORED = ROOT / "docs" / "screenshots"
+OTHERS = ROOT / "build" / "screenshots"
+OF_THE_README = {
+    "inbox.png": "inbox.png",
+    "inbox-email.png": "inbox-email.png",
+    "preview.png": "preview.png",
+    "receipt-800-light.png": "email.png",
+}
+"""Which pictures are stored, and under which names."""
 COLOURS = 128  # enough for flat colours and smooth letters
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (375, 800)
@@ -68,8 +77,9 @@ def serve(folder: Path) -> Iterator[tuple[Flask, str]]:
     thread.join()
 
 
-def save(page: Page, path: Path) -> None:
+def save(page: Page, name: str) -> None:
     """Store the whole page as a small PNG."""
+    path = STORED / OF_THE_README[name] if name in OF_THE_README else OTHERS / name
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
     small = picture.quantize(COLOURS, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
@@ -77,7 +87,6 @@ def save(page: Page, path: Path) -> None:
 
 
 def take_emails(browser: Browser, url: str) -> None:
-    (FOLDER / "emails").mkdir(parents=True, exist_ok=True)
     for width in WIDTHS:
         page = browser.new_page(viewport={"width": width, "height": 400})
         for name, email in all_emails().items():
@@ -85,7 +94,7 @@ def take_emails(browser: Browser, url: str) -> None:
             page.goto(f"{url}/preview/{name}?sample={sample}")
             for scheme in SCHEMES:
                 page.emulate_media(color_scheme=scheme)
-                save(page, FOLDER / "emails" / f"{name}-{width}-{scheme}.png")
+                save(page, f"{name}-{width}-{scheme}.png")
         page.close()
 
 
@@ -93,7 +102,7 @@ def take_gallery(browser: Browser, url: str) -> None:
     for scheme, (file, query) in zip(SCHEMES, GALLERY.items(), strict=True):
         page = browser.new_page(viewport={"width": 1200, "height": 900}, color_scheme=scheme)
         page.goto(f"{url}/preview{query}")
-        save(page, FOLDER / file)
+        save(page, file)
         page.close()
 
 
@@ -103,8 +112,8 @@ def fill_inbox() -> str:
     for name, reports in REPORTS.items():
         to = f"{name.lower()}@example.com"
         ids[name] = send(emails.welcome(to=to, name=name))
-        for number, report in enumerate(reports):
-            tell(ids[name], to, report, seconds=number)
+        for report in reports:
+            tell(ids[name], to, report)
     news = emails.onboarding_day_3(to="ann@example.com", name="Ann", send_at=days_ahead(3))
     send(news)
     send(emails.welcome(to="bea@example.com", name="Bea"))
@@ -121,19 +130,19 @@ def send(message: EmailMessage) -> str:
     return email_id
 
 
-def tell(email_id: str, to: str, kind: EventType, seconds: int) -> None:
+def tell(email_id: str, to: str, kind: EventType) -> None:
     bounced = kind is EventType.BOUNCED
     event = TrackingEvent(
         provider="inbox",
         event_id=f"{email_id}-{kind}",
         type=kind,
-        at=utc_now() + timedelta(seconds=seconds),
+        at=utc_now(),
         email_id=email_id,
         recipient=to,
         bounce=BounceClass.HARD if bounced else None,
         reason="550 5.1.1 no such user" if bounced else "",
     )
-    apply_report(db.session(), event)
+    apply_reports(db.session(), [event])
     db.session.commit()
 
 
@@ -150,12 +159,13 @@ def take_pages(browser: Browser, app: Flask, url: str) -> None:
         page.goto(url + path)
         for totals in page.locator("details.totals summary").all():
             totals.click()
-        save(page, FOLDER / file)
+        save(page, file)
     page.close()
 
 
 if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # every request is not news
+    OTHERS.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix="screenshots-") as folder,
         serve(Path(folder)) as (app, url),

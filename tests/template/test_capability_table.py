@@ -1,4 +1,4 @@
-"""The table of what each provider takes, in the README, is the one in the code."""
+"""The table of what each provider takes, in docs/providers.md, is the one in the code."""
 
 import re
 
@@ -6,7 +6,7 @@ from providers import PROVIDERS
 from providers.base import Capabilities
 from tools.processes import ROOT
 
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "providers.md"
 HEADING = (
     "| `EMAIL_PROVIDER` | also set | to, cc, bcc each | reply-to | attachments | size | "
     "idempotency key | left out |"
@@ -36,9 +36,11 @@ def expected_table() -> str:
     return "\n".join([HEADING, "|" + "---|" * HEADING.count(" | ") + "---|", *rows])
 
 
-def test_the_readme_shows_what_each_provider_takes():
+def test_the_page_shows_what_each_provider_takes():
     found = re.search(
-        r"<!-- capabilities -->\n(.*?)\n<!-- /capabilities -->", README.read_text(), re.DOTALL
+        r"<!-- capabilities -->\n(.*?)\n<!-- /capabilities -->", PAGE.read_text("utf-8"), re.DOTALL
     )
-    assert found, "README.md has no table between <!-- capabilities --> and <!-- /capabilities -->"
+    assert found, (
+        f"{PAGE.name} has no table between <!-- capabilities --> and <!-- /capabilities -->"
+    )
     assert found[1].strip() == expected_table()

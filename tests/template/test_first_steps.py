@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.template.first_steps import STEPS, run, take
+
+pytestmark = pytest.mark.slow
 
 RULES = ("tests/blueprints/test_routes.py", "tests/test_migrations.py", "tests/test_app.py")
 

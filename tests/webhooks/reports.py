@@ -1,4 +1,6 @@
-"""A provider's report about an email, as if it had been posted and read."""
+"""A provider's reports about emails, as if they had been posted and read."""
+
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
@@ -7,7 +9,10 @@ from webhooks import tracking
 from webhooks.reported import lock_reported
 
 
-def apply_report(session: Session, event: TrackingEvent) -> bool:
-    """Give one event its effect, in the caller's transaction; False if its email is not known."""
-    emails = lock_reported(session, event.provider, [event])
-    return tracking.apply(session, event, emails)
+def apply_reports(session: Session, events: Sequence[TrackingEvent]) -> list[bool]:
+    """Give the events of one provider their effect in turn, in the caller's transaction.
+
+    Of each whether its email is known. The emails are locked at once, as those of a delivery are.
+    """
+    emails = lock_reported(session, events[0].provider, events)
+    return [tracking.apply(session, each, emails) for each in events]

@@ -14,7 +14,7 @@ from outbox.delivery import deliver_claimed
 from providers import BounceClass, EventType, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, story, yes
-from tests.webhooks.reports import apply_report
+from tests.webhooks.reports import apply_reports
 from webhooks.tracking import SOFT_BOUNCES, SOFT_WINDOW
 
 HARD = {"type": EventType.BOUNCED, "bounce": BounceClass.HARD, "recipient": "ann@example.com"}
@@ -35,7 +35,8 @@ def tell(email_id: str | None, **fields: Any) -> bool:
         **{"provider": "resend", "event_id": "evt", "at": utc_now(), "email_id": email_id, **fields}
     )
     with transaction() as session:
-        return apply_report(session, event)
+        [known] = apply_reports(session, [event])
+        return known
 
 
 def suppressions() -> list[tuple[str, str, str]]:

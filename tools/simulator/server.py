@@ -23,7 +23,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, application: Application) -> None:
         self.application = application
-        super().__init__((host, port), _Connection)
+        super().__init__((host, port), _ClientConnection)
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's would ask the name service who we are
@@ -33,7 +33,7 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Connection(BaseHTTPRequestHandler):
+class _ClientConnection(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
