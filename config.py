@@ -203,8 +203,9 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
         problems.append(f"APP_URL {error}")
     _check_addresses(values, problems)
     if chain == ("inbox",):
+        choices = ", ".join(name for name, provider in PROVIDERS.items() if provider.delivers)
         problems.append(
-            f"EMAIL_PROVIDER=inbox sends nothing; choose from {', '.join(_real_providers())}, "
+            f"EMAIL_PROVIDER=inbox sends nothing; choose from {choices}, "
             "or set FLASK_DEBUG=1 for development"
         )
     problems.extend(
@@ -212,10 +213,6 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
         for setting in SETTINGS
         if setting.simulator_key and setting.simulator_key in (values[setting.name] or ())
     )
-
-
-def _real_providers() -> list[str]:
-    return [name for name, provider in PROVIDERS.items() if provider.delivers]
 
 
 def _check_addresses(values: dict[str, Any], problems: list[str]) -> None:
@@ -233,17 +230,14 @@ def _check_addresses(values: dict[str, Any], problems: list[str]) -> None:
         )
 
 
-def _is_sqlite(values: dict[str, Any]) -> bool:
-    return str(values["DATABASE_URL"]).startswith("sqlite")
-
-
 def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
     secure = values["APP_URL"].startswith("https://")
     host = urlsplit(values["APP_URL"]).hostname
+    is_sqlite = str(values["DATABASE_URL"]).startswith("sqlite")
     return {
         "DEBUG": values["FLASK_DEBUG"],
         "SQLALCHEMY_DATABASE_URI": values["DATABASE_URL"],
-        "SQLALCHEMY_ENGINE_OPTIONS": {} if _is_sqlite(values) else POSTGRESQL_OPTIONS,
+        "SQLALCHEMY_ENGINE_OPTIONS": {} if is_sqlite else POSTGRESQL_OPTIONS,
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
         "RATELIMIT_STORAGE_OPTIONS": REDIS_PATIENCE if values["REDIS_URL"] else {},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(values["REDIS_URL"]),

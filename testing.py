@@ -5,6 +5,7 @@ In your conftest.py: `from testing import outbox_emails  # noqa: F401`. The fixt
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
@@ -35,10 +36,6 @@ def outbox_emails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EmailMessage
     Emails sent in the background appear after the commit, as their delivery would start then;
     those for later are in `scheduled_emails`.
     """
-    captured: list[EmailMessage] = []
-
-    def queued(_app: Any, messages: Sequence[EmailMessage]) -> None:
-        captured.extend(email.complete(each) for each in messages if not _is_for_later(each))
 
     def send(
         service: EmailService,
@@ -55,17 +52,24 @@ def outbox_emails(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EmailMessage
     monkeypatch.setattr(running, "wake", lambda _ids: None)
     monkeypatch.setattr(EmailService, "send", send)
     monkeypatch.setattr(EmailService, "post", post)  # for a test that calls `outbox.deliver`
-    with background.emails_queued.connected_to(queued):
+    with _queued(for_later=False) as captured:
         yield captured
 
 
 @pytest.fixture
 def scheduled_emails(outbox_emails: list[EmailMessage]) -> Iterator[list[EmailMessage]]:
     """The emails of this test that wait for their `send_at`, oldest first."""
+    with _queued(for_later=True) as captured:
+        yield captured
+
+
+@contextmanager
+def _queued(*, for_later: bool) -> Iterator[list[EmailMessage]]:
     captured: list[EmailMessage] = []
 
     def queued(_app: Any, messages: Sequence[EmailMessage]) -> None:
-        captured.extend(email.complete(each) for each in messages if _is_for_later(each))
+        chosen = [each for each in messages if _is_for_later(each) is for_later]
+        captured.extend(email.complete(each) for each in chosen)
 
     with background.emails_queued.connected_to(queued):
         yield captured
@@ -106,15 +110,11 @@ def assert_no_email_sent(sent: Sequence[EmailMessage], *, to: str | None = None)
 def _matches(
     message: EmailMessage, to: str | None, subject: str | None, contains: str | None
 ) -> bool:
+    bodies = [message.text, unescape(message.html)] if message.html else [message.text]
     return (
         (to is None or to.lower() in {address.email.lower() for address in message.recipients})
-        and (subject is None or subject in message.subject)
-        and (contains is None or _one_line(contains) in _one_line(message.text))
-        and (
-            contains is None
-            or not message.html
-            or _one_line(contains) in _one_line(unescape(message.html))
-        )
+        and (subject or "") in message.subject
+        and all(_one_line(contains or "") in _one_line(body) for body in bodies)
     )
 
 

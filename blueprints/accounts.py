@@ -34,7 +34,7 @@ from blueprints.forms import (
 from blueprints.limits import form_limit
 from blueprints.reset_tokens import LIFETIME, make_token, read_token
 from blueprints.sessions import log_in, login_required
-from database import db, insert_if_new, utc_now
+from database import changed_rows, db, insert_if_new, utc_now
 from message import new_id
 from models import User
 
@@ -201,14 +201,11 @@ def _replace_password(user: User, password: str) -> bool:
     """Set the password, unless another request has done so since the token was checked."""
     before, user_id = user.password_hash, user.id
     db.session.rollback()
-    changed = db.session.execute(
-        update(User)
-        .where(User.id == user_id, User.password_hash.is_not_distinct_from(before))
-        .values(password_hash=generate_password_hash(password))
-        .returning(User.id)
-    ).first()
+    unchanged = (User.id == user_id, User.password_hash.is_not_distinct_from(before))
+    new = {"password_hash": generate_password_hash(password)}
+    changed = changed_rows(db.session(), update(User).where(*unchanged).values(new))
     db.session.commit()
-    return changed is not None
+    return bool(changed)
 
 
 def _local_path(target: str | None) -> str:

@@ -15,13 +15,12 @@ from extensions import limiter
 logger = logging.getLogger(__name__)
 
 
-class ApiError(Exception):
+class ApiError(HTTPException):
     """A refusal with its status; `fields` says per field what is wrong."""
 
     def __init__(self, status: int, error: str, fields: dict[str, str] | None = None) -> None:
         super().__init__(error)
-        self.status = status
-        self.error = error
+        self.code = status
         self.fields = fields or {}
 
 
@@ -29,7 +28,6 @@ def init_app(app: Flask) -> None:
     """Register the handlers."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, _csrf_error)
-    app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(InvalidMessage, _invalid_message)
     app.register_error_handler(SecurityError, _unknown_host)
     app.register_error_handler(SQLAlchemyError, _database_error)
@@ -50,7 +48,8 @@ def _http_error(error: HTTPException) -> Response:
     message = error.description or error.name
     if status == 429:
         message = f"too many requests: {message}"
-    response = _answer(status, error.name, message, {})
+    fields = error.fields if isinstance(error, ApiError) else {}
+    response = _answer(status, error.name, message, fields)
     if status == 429 and limiter.current_limit:
         wait = max(1, round(limiter.current_limit.reset_at - time.time()))
         response.headers["Retry-After"] = str(wait)
@@ -72,16 +71,11 @@ def _csrf_error(error: CSRFError) -> Response:
     return _answer(400, "Form expired", message, {})
 
 
-def _api_error(error: ApiError) -> Response:
-    return _answer(error.status, "Not accepted", error.error, error.fields)
-
-
 def _invalid_message(error: InvalidMessage) -> Response:
     db.session.rollback()
     status = 409 if isinstance(error, IntentConflict) else 422
-    return _answer(
-        status, "Not accepted", str(error), {error.field: str(error)} if error.field else {}
-    )
+    fields = {error.field: str(error)} if error.field else {}
+    return _answer(status, "Not accepted", str(error), fields)
 
 
 def _database_error(error: SQLAlchemyError) -> Response:

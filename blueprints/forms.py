@@ -14,36 +14,30 @@ from errors import InvalidMessage
 from message import Address, one_line
 
 
-class EmailAddress:
+def usable_address(form: FlaskForm, field: Any) -> None:
     """The field holds one usable address, which replaces what was typed."""
-
-    def __call__(self, form: FlaskForm, field: Any) -> None:
-        try:
-            address = Address.parse(Address((field.data or "").strip()), "email")
-        except InvalidMessage:
-            address = None
-        if address is None or (address.is_local and not current_app.debug):
-            raise ValidationError("Enter an email address like name@example.com.")
-        field.data = address.email
+    try:
+        address = Address.parse(Address((field.data or "").strip()), "email")
+    except InvalidMessage:
+        address = None
+    if address is None or (address.is_local and not current_app.debug):
+        raise ValidationError("Enter an email address like name@example.com.")
+    field.data = address.email
 
 
-class OneLine:
+def words_on_one_line(form: FlaskForm, field: Any) -> None:
     """The field holds words on one line, without control characters."""
-
-    def __call__(self, form: FlaskForm, field: Any) -> None:
-        field.data = (field.data or "").strip()
-        try:
-            one_line(field.data, field.name, 1000)
-        except InvalidMessage:
-            raise ValidationError("Use one line of ordinary characters.") from None
+    field.data = (field.data or "").strip()
+    try:
+        one_line(field.data, field.name, 1000)
+    except InvalidMessage:
+        raise ValidationError("Use one line of ordinary characters.") from None
 
 
-class Storable:
+def storable(form: FlaskForm, field: Any) -> None:
     """The text can be stored and sent: no NUL, no half of a surrogate pair."""
-
-    def __call__(self, form: FlaskForm, field: Any) -> None:
-        if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in field.data or ""):
-            raise ValidationError("Remove the characters that cannot be sent.")
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in field.data or ""):
+        raise ValidationError("Remove the characters that cannot be sent.")
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -78,15 +72,15 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         return form
 
     def _insist_on_required(self) -> None:
-        required = [field for field in self if field.flags.required]
-        missing = {field.name: "required" for field in required if not (field.data or "").strip()}
+        missing = self.missing()
         if missing:
-            names = " and ".join(field.name for field in required)
-            raise ApiError(400, f"{names} required", missing)
+            names = " and ".join(field.name for field in self if field.flags.required)
+            raise ApiError(400, f"{names} required", dict.fromkeys(missing, "required"))
 
-    def missing(self) -> bool:
-        """Whether a required field was left empty."""
-        return any(field.flags.required and not (field.data or "").strip() for field in self)
+    def missing(self) -> list[str]:
+        """The names of the required fields that were left empty."""
+        required = (field for field in self if field.flags.required)
+        return [field.name for field in required if not (field.data or "").strip()]
 
 
 def text(field: Field) -> str:
@@ -109,7 +103,7 @@ def _json_object() -> dict[str, Any]:
 def _name(label: str = "Name") -> StringField:
     return StringField(
         label,
-        [DataRequired("Enter a name."), Length(max=100), OneLine()],
+        [DataRequired("Enter a name."), Length(max=100), words_on_one_line],
         render_kw={"autocomplete": "name"},
     )
 
@@ -117,7 +111,7 @@ def _name(label: str = "Name") -> StringField:
 def _email() -> EmailField:
     return EmailField(
         "Email",
-        [DataRequired("Enter an email address."), EmailAddress()],
+        [DataRequired("Enter an email address."), usable_address],
         render_kw={"autocomplete": "email"},
     )
 
@@ -126,7 +120,7 @@ def _new_password(required: bool) -> PasswordField:
     presence = DataRequired("Enter a password.") if required else Optional()
     return PasswordField(
         "Password",
-        [presence, Length(8, 200, "Use at least 8 characters."), Storable()],
+        [presence, Length(8, 200, "Use at least 8 characters."), storable],
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -188,7 +182,7 @@ class ContactForm(Form):
     email = _email()
     message = TextAreaField(
         "Message",
-        [DataRequired("Write a message."), Length(max=5000), Storable()],
+        [DataRequired("Write a message."), Length(max=5000), storable],
         render_kw={"rows": 8},
     )
     website = StringField("Website", [Optional()])

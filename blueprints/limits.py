@@ -1,5 +1,7 @@
 """The rate limits, named once, and whom they count. Both rates are settings."""
 
+from collections.abc import Callable
+
 from flask import Response, current_app
 from flask_limiter.util import get_remote_address
 
@@ -12,23 +14,17 @@ def rate_limit_key() -> str:
     return "bearer" if bearer_token_matches() else get_remote_address()
 
 
-def _send_rate() -> str:
-    rate: str = current_app.config["RATELIMIT_SEND"]
-    return rate
-
-
-def _form_rate() -> str:
-    rate: str = current_app.config["RATELIMIT_FORM"]
-    return rate
+def _rate(setting: str) -> Callable[[], str]:
+    return lambda: current_app.config[setting]
 
 
 def _is_refused(response: Response) -> bool:
     return response.status_code == 401
 
 
-send_limit = limiter.limit(_send_rate, key_func=rate_limit_key)
-form_limit = limiter.limit(_form_rate, methods=["POST"], key_func=rate_limit_key)
+send_limit = limiter.limit(_rate("RATELIMIT_SEND"), key_func=rate_limit_key)
+form_limit = limiter.limit(_rate("RATELIMIT_FORM"), methods=["POST"], key_func=rate_limit_key)
 # The token is checked before a view's own limit counts, so wrong guesses are counted apart.
 guess_limit = limiter.shared_limit(
-    _send_rate, scope="401", deduct_when=_is_refused, key_func=rate_limit_key
+    _rate("RATELIMIT_SEND"), scope="401", deduct_when=_is_refused, key_func=rate_limit_key
 )

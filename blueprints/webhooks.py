@@ -1,7 +1,7 @@
 """The providers' webhooks: verify the raw bytes, hand the events over, answer."""
 
 import logging
-from collections.abc import Mapping
+from math import inf
 
 from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 import webhooks
 from blueprints.errors import ApiError
 from extensions import csrf, limiter
-from providers import PROVIDERS, RawEvent, UnusableEvent, Webhook
+from providers import PROVIDERS, Headers, RawEvent, UnusableEvent, Webhook
 
 blueprint = Blueprint("webhooks", __name__)
 csrf.exempt(blueprint)  # signatures say who posts
@@ -33,12 +33,12 @@ def provider_webhook(provider: str) -> ResponseReturnValue:
     return jsonify(received=len(webhooks.receive(provider, events, webhook.parse)))
 
 
-def _verify(provider: str, webhook: Webhook, payload: bytes, headers: Mapping[str, str]) -> None:
+def _verify(provider: str, webhook: Webhook, payload: bytes, headers: Headers) -> None:
     secrets: tuple[str, ...] = current_app.config[webhook.setting]
     if not secrets:
         raise ApiError(503, f"{webhook.setting} is not set")
     max_age = current_app.config[webhook.age_setting] if webhook.age_setting else None
-    if not any(webhook.verify(payload, headers, each, max_age) for each in secrets):
+    if not any(webhook.verify(payload, headers, each, max_age or inf) for each in secrets):
         logger.warning(
             "webhook_signature_invalid source=%s: if this is the provider, %s is not its secret",
             provider,
@@ -47,9 +47,7 @@ def _verify(provider: str, webhook: Webhook, payload: bytes, headers: Mapping[st
         raise ApiError(400, "Invalid signature")
 
 
-def _split(
-    provider: str, webhook: Webhook, payload: bytes, headers: Mapping[str, str]
-) -> list[RawEvent]:
+def _split(provider: str, webhook: Webhook, payload: bytes, headers: Headers) -> list[RawEvent]:
     try:
         return webhook.split(payload, headers)
     except (UnusableEvent, RecursionError) as error:  # what could just be read may not be written

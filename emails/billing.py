@@ -10,7 +10,8 @@ from emails.money import LOCALE, format_money
 from emails.samples import HOSTILE, LONG_WORD, RIGHT_TO_LEFT, TO
 from message import AddressLike, EmailMessage
 
-PAID = {"to": TO, "amount": 2900, "currency": "usd", "plan": "Pro", "date": date(2026, 3, 14)}
+CHARGE = {"to": TO, "amount": 2900, "currency": "usd"}
+PAID = CHARGE | {"plan": "Pro", "date": date(2026, 3, 14)}
 INVOICE_URL = "https://invoice.example.com/i/acct_1/live_YWNjdF8x"
 
 
@@ -79,13 +80,8 @@ def receipt(
 @email(
     "payment-failed",
     samples={
-        "normal": {"to": TO, "amount": 2900, "currency": "usd"},
-        "next attempt": {
-            "to": TO,
-            "amount": 2900,
-            "currency": "usd",
-            "next_attempt": datetime(2026, 3, 17, 9, tzinfo=UTC),
-        },
+        "normal": CHARGE,
+        "next attempt": CHARGE | {"next_attempt": datetime(2026, 3, 17, 9, tzinfo=UTC)},
         "nothing known": {"to": TO},
     },
 )

@@ -5,7 +5,6 @@ from email.message import EmailMessage as MimeMessage
 from email.utils import format_datetime, make_msgid
 
 from message.address import Address
-from message.attachment import Attachment
 from message.email_message import EmailMessage
 
 
@@ -15,39 +14,38 @@ def to_mime(message: EmailMessage) -> MimeMessage:
     Bcc stays out of it, as it does of what recipients get.
     """
     mime = MimeMessage()
-    for name, value in _headers(message).items():
-        if value:
+    sender = message.from_email or Address("noreply@example.com")
+    mime["Date"] = format_datetime(datetime.now(UTC))
+    mime["Message-ID"] = make_msgid(domain=sender.domain)
+    for name, value in ({"From": str(sender)} | header_fields(message)).items():
+        if name != "Bcc":
             mime[name] = value
     mime.set_content(message.text)
     if message.html:
         mime.add_alternative(message.html, subtype="html")
     html = mime.get_body(("html",))
     for file in message.attachments:
+        kind = file.content_type.split("/")
         if file.content_id and isinstance(html, MimeMessage):
-            html.add_related(file.content, *_type(file), cid=f"<{file.content_id}>")
+            html.add_related(file.content, *kind, cid=f"<{file.content_id}>")
         else:
-            mime.add_attachment(file.content, *_type(file), filename=file.filename)
+            mime.add_attachment(file.content, *kind, filename=file.filename)
     return mime
 
 
-def _headers(message: EmailMessage) -> dict[str, str]:
-    sender = message.from_email or Address("noreply@example.com")
-    return {
-        "Date": format_datetime(datetime.now(UTC)),
-        "Message-ID": make_msgid(domain=sender.email.partition("@")[2]),
-        "From": str(sender),
+def header_fields(message: EmailMessage) -> dict[str, str]:
+    """Whom it is from and to, the subject, and the message's own headers; none is empty."""
+    fields = {
+        "From": str(message.from_email or ""),
         "To": _list(message.to),
         "Cc": _list(message.cc),
+        "Bcc": _list(message.bcc),
         "Reply-To": _list(message.reply_to),
         "Subject": message.subject,
         **message.headers,
     }
+    return {name: value for name, value in fields.items() if value}
 
 
 def _list(addresses: tuple[Address, ...]) -> str:
     return ", ".join(str(address) for address in addresses)
-
-
-def _type(file: Attachment) -> tuple[str, str]:
-    main, _, sub = file.content_type.partition("/")
-    return main, sub

@@ -12,6 +12,7 @@ _BLOCKS = {
     "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "main", "nav",
     "ol", "p", "pre", "section", "table", "tr", "ul",
 }  # fmt: skip
+_BEFORE = dict.fromkeys(_BLOCKS, "\n\n") | {"br": "\n", "li": "\n- ", "td": " ", "th": " "}
 # `<![if !mso]>` and its like; the parser stumbles over unknown ones. Not a comment's own end.
 _DECLARATION = re.compile(r"<!\[[^>]*(?<!--)>")
 
@@ -30,14 +31,8 @@ class _TextCollector(HTMLParser):
             self._hidden = 0  # HTML lets </head> be left out
         elif tag == "a":
             self._link = dict(attrs).get("href")
-        elif tag == "br":
-            self.parts.append("\n")
-        elif tag == "li":
-            self.parts.append("\n- ")
-        elif tag in ("td", "th"):
-            self.parts.append(" ")
-        elif tag in _BLOCKS:
-            self.parts.append("\n\n")
+        else:
+            self.parts.append(_BEFORE.get(tag, ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _HIDDEN:

@@ -22,7 +22,7 @@ from providers.changes import (
 )
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.signatures import stripe_digest, verify_stripe_signature
-from providers.webhook import RawEvent, SignedEvent, UnusableEvent, Webhook
+from providers.webhook import Headers, RawEvent, SignedEvent, UnusableEvent, Webhook
 
 __all__ = [
     "PROVIDERS",
@@ -30,6 +30,7 @@ __all__ = [
     "Answer",
     "BounceClass",
     "EventType",
+    "Headers",
     "Provider",
     "RawEvent",
     "Receipt",

@@ -3,6 +3,7 @@
 A provider touches no database, keeps no clock and retries nothing.
 """
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from attrs import field, frozen
 from errors import EmailSendError, InvalidMessage, UnsupportedFeature
 from message import Attachment, EmailMessage
 from providers.changes import SubscriberChange
-from providers.webhook import Webhook
+from providers.webhook import Webhook, nested
 from setting_types import Setting
 
 # resend.com/docs, Idempotency Keys: 1 to 256 characters; visible ASCII, so that a header takes it.
@@ -53,11 +54,18 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     text: str
-    json: Any
+    json: Any = field(init=False)
 
-    def get(self, key: str) -> Any:
-        """A member of a JSON object; None for anything else."""
-        return self.json.get(key) if isinstance(self.json, dict) else None
+    @json.default
+    def _parsed(self) -> Any:
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+    def get(self, *keys: str) -> Any:
+        """The member of a JSON object, or of an object inside it; None for anything else."""
+        return nested(self.json, *keys)
 
 
 @frozen(kw_only=True)
@@ -170,6 +178,11 @@ class Provider(ABC):
                 f"{self.name} takes at most {limit} {what}; this message has {count}",
                 provider=self.name,
             )
+
+
+def without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """`fields` without the empty ones, which a vendor would refuse or take for a wish to clear."""
+    return {name: value for name, value in fields.items() if value not in ("", [], {}, None)}
 
 
 def attachment_fields(

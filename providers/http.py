@@ -1,6 +1,5 @@
 """What the HTTP providers share: the one call, and the reading of its answer."""
 
-import json
 import re
 import time
 from abc import abstractmethod
@@ -136,18 +135,15 @@ class HttpProvider(Provider):
         return f"{self.name} answered {answer.status}: {message or 'no explanation'}"
 
     def _error_by_status(self, answer: Answer, text: str) -> EmailSendError:
-        status, name = answer.status, self.name
-        if 300 <= status < 400:
-            setting = f"{name.upper()}_BASE_URL"
-            return AuthenticationFailed(
-                f"{text} (a redirect: check {setting})", status, provider=name
-            )
-        if status in (401, 403):
+        status, name, wait = answer.status, self.name, self.retry_after(answer)
+        is_redirect = 300 <= status < 400
+        if is_redirect:
+            text += f" (a redirect: check {name.upper()}_BASE_URL)"
+        if is_redirect or status in (401, 403):
             return AuthenticationFailed(text, status, provider=name)
         if status == 429:
-            return RateLimited(text, status, retry_after=self.retry_after(answer), provider=name)
+            return RateLimited(text, status, retry_after=wait, provider=name)
         if status in (500, 503):
-            wait = self.retry_after(answer)
             return ProviderUnavailable(text, status, retry_after=wait, provider=name)
         if 400 <= status < 500 and status != 408:
             return InvalidMessage(text, status, provider=name)
@@ -160,7 +156,7 @@ class HttpProvider(Provider):
 
     def _exchange(self, request: WireRequest) -> Answer:
         try:
-            exchange = Exchange(self.timeout).begin()
+            exchange = Exchange(self.timeout)
         except RuntimeError as error:  # no thread to be had for the watch: nothing was sent
             raise ProviderUnavailable(
                 f"{self.name} was not called: {error}", provider=self.name
@@ -192,11 +188,7 @@ class HttpProvider(Provider):
         if 200 <= status < 300 and not whole:
             raise self.unknown(f"{self.name} said {status}, but its answer was cut off", status)
         text = raw.decode("utf-8", "replace")
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        return Answer(status=status, headers=response.headers, text=text, json=value)
+        return Answer(status=status, headers=response.headers, text=text)
 
     def _no_answer(self, exchange: Exchange, error: Exception) -> EmailSendError:
         # A timeout in the TLS handshake is called a read timeout, too.

@@ -5,7 +5,7 @@ An account names them once; they are looked up by name, and created where there 
 
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import frozen
 
@@ -57,6 +57,15 @@ class NamedResources(Generic[Resource, Spec]):
     def clear(self) -> None:
         """Look everything up again."""
         self._cache = {}
+
+
+def ids_by_name(named: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """The ids of objects with a `name` and an `id`; several may have one name."""
+    ids: dict[str, tuple[str, ...]] = {}
+    for each in named:
+        name = str(each.get("name"))
+        ids[name] = (*ids.get(name, ()), str(each.get("id")))
+    return ids
 
 
 @frozen

@@ -107,11 +107,6 @@ class Subscribers(ABC):
         return [item for item in value if isinstance(item, dict)]
 
 
-def without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """`fields` without the empty ones: what is not given is left as it is."""
-    return {name: value for name, value in fields.items() if value not in ("", [], {}, None)}
-
-
 def path_segment(text: str) -> str:
     """`text` escaped for a path: `ann+news@example.com` has two characters to escape."""
     return quote(text, safe="")

@@ -15,7 +15,6 @@ from typing import Any, Self
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -25,8 +24,13 @@ CONNECT_TIMEOUT = 3.0  # seconds
 
 def open_session(api_key: str, threads: int) -> requests.Session:
     """A session that keeps one connection for each sending thread and opens none yet."""
+
+    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {api_key}"
+        return request
+
     session = requests.Session()
-    session.auth = _Bearer(api_key)
+    session.auth = authorize  # not a session header, which a netrc entry would replace by Basic
     session.headers.update(
         {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity"}
     )
@@ -37,16 +41,6 @@ def open_session(api_key: str, threads: int) -> requests.Session:
     return session
 
 
-class _Bearer(AuthBase):
-    # An auth object, not a session header: a netrc entry would replace the header by Basic.
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
-
-
 _current = threading.local()
 
 
@@ -55,7 +49,8 @@ class Exchange:
 
     A read timeout alone starts anew with every byte, so a dripping answer would never end.
     `dialled` says whether a connection was asked for, `written` whether the request began to
-    leave, `expired` whether the time is over.
+    leave, `expired` whether the time is over. Raises `RuntimeError` if the machine has no thread
+    left for the watch.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -64,11 +59,7 @@ class Exchange:
         self._lock = threading.Lock()
         self._watch = threading.Timer(seconds, self._expire)
         self._watch.daemon = True
-
-    def begin(self) -> Self:
-        """Start the watch. Raises `RuntimeError` if the machine has no thread left for it."""
         self._watch.start()
-        return self
 
     def __enter__(self) -> Self:
         _current.exchange = self

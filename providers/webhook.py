@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -15,6 +16,9 @@ from errors import InvalidMessage
 from message import Address
 from providers.events import BounceClass, TrackingEvent
 from setting_types import Setting, comma_list, number
+
+Headers = Mapping[str, str]
+"""The headers of a delivery, their names in lower case."""
 
 LONGEST_REASON = 500  # characters
 FIRST_EVENT = datetime(2000, 1, 1, tzinfo=UTC)  # no event is older
@@ -74,20 +78,14 @@ class Webhook(ABC):
         return (secrets, Setting(self.age_setting, number(60, 7 * 86400)))
 
     @abstractmethod
-    def verify(
-        self,
-        payload: bytes,
-        headers: Mapping[str, str],
-        secret: str,
-        max_age: float | None = None,
-    ) -> bool:
+    def verify(self, payload: bytes, headers: Headers, secret: str, max_age: float = inf) -> bool:
         """Whether the vendor signed exactly these bytes. Malformed is just False.
 
-        The names of `headers` are in lower case.
+        Older than `max_age` (seconds) is False as well, where `age_setting` names a limit.
         """
 
     @abstractmethod
-    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
+    def split(self, payload: bytes, headers: Headers) -> list[RawEvent]:
         """The events in a body. Raises `UnusableEvent` if none in it can be told apart."""
 
     @abstractmethod
@@ -114,11 +112,22 @@ def json_value(payload: bytes) -> Any:
         raise UnusableEvent("the body is not JSON") from None
 
 
+def json_event(payload: bytes) -> dict[str, Any]:
+    """The one event of a body. Raises `UnusableEvent` if it is no object with a `type`."""
+    data = json_value(payload)
+    if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+        raise UnusableEvent("the body is no event")
+    return data
+
+
+def message_id(value: Any) -> str | None:
+    """The vendor's id of an email or event, if a column can hold it."""
+    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,255}", value) else None
+
+
 def id_or_hash(value: Any) -> str:
     """An event's id as it came if a column can hold it, else a hash of it."""
-    if isinstance(value, str) and re.fullmatch(r"[!-~]{1,255}", value):
-        return value
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+    return message_id(value) or hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def nested(value: Any, *keys: str) -> Any:
@@ -140,11 +149,6 @@ def our_id(value: Any) -> str | None:
         return str(UUID(value)) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def message_id(value: Any) -> str | None:
-    """The vendor's id of the email, if a column can hold it."""
-    return value if isinstance(value, str) and re.fullmatch(r"[!-~]{1,255}", value) else None
 
 
 def recipient(value: Any) -> str | None:

@@ -13,7 +13,7 @@ import outbox
 from blueprints.dev.mail_html import mail_html
 from database import db, iso
 from extensions import limiter
-from message import EmailMessage, from_json
+from message import from_json, header_fields
 from outbox import OutboxEmail, State
 
 blueprint = Blueprint("inbox", __name__)
@@ -23,12 +23,10 @@ limiter.exempt(blueprint)
 @blueprint.get("/inbox")
 def index() -> ResponseReturnValue:
     """The newest emails first; `?q=` searches recipient and subject."""
-    query = _query()
-    found = outbox.reading.recent(db.session(), outbox.OutboxEmail, query=query)
     return render_template(
         "pages/inbox.html",
-        emails=[_line(each) for each in found],
-        q=query,
+        emails=_newest(),
+        q=_query(),
         totals=[attrs.asdict(each) for each in outbox.reading.totals(db.session())],
     )
 
@@ -36,11 +34,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/inbox.json")
 def feed() -> ResponseReturnValue:
     """The same list for the page that watches it."""
-    lines = [
-        _line(each)
-        for each in outbox.reading.recent(db.session(), outbox.OutboxEmail, query=_query())
-    ]
-    return jsonify(emails=[line | {"created_at": iso(line["created_at"])} for line in lines])
+    return jsonify(emails=[line | {"created_at": iso(line["created_at"])} for line in _newest()])
 
 
 @blueprint.get("/inbox/<uuid:email_id>")
@@ -80,6 +74,11 @@ def attachment(email_id: UUID, index: int) -> ResponseReturnValue:
     return response
 
 
+def _newest() -> list[dict[str, Any]]:
+    found = outbox.reading.recent(db.session(), outbox.OutboxEmail, query=_query())
+    return [_line(each) for each in found]
+
+
 def _query() -> str:
     return request.args.get("q", "").replace("\0", "").strip()  # PostgreSQL takes no NUL
 
@@ -110,35 +109,12 @@ def _became(email: OutboxEmail) -> list[str]:
 def _details(email: OutboxEmail) -> dict[str, Any]:
     message = from_json(email.message)
     return _line(email) | {
-        "from_email": str(message.from_email or ""),
-        "reply_to": ", ".join(str(address) for address in message.reply_to),
-        "cc": ", ".join(str(address) for address in message.cc),
+        "headers": header_fields(message),
         "text": message.text,
-        "html": message.html,
-        "headers": _headers(message),
-        "attachments": [
-            {"filename": a.filename, "content_type": a.content_type, "size": len(a.content)}
-            for a in message.attachments
-        ],
-        "timeline": [
-            {"at": moment.at, "what": moment.type, "detail": moment.detail}
-            for moment in outbox.timeline.moments(email)
-        ],
+        "attachments": message.attachments,
+        "timeline": outbox.timeline.moments(email),
         "provider_message_id": email.provider_message_id,
         "last_error": email.last_error,
         "redacted_at": email.redacted_at,
         "due_at": email.due_at if email.state == State.QUEUED else None,
     }
-
-
-def _headers(message: EmailMessage) -> list[tuple[str, str]]:
-    fields = {
-        "From": str(message.from_email or ""),
-        "To": ", ".join(str(address) for address in message.to),
-        "Cc": ", ".join(str(address) for address in message.cc),
-        "Bcc": ", ".join(str(address) for address in message.bcc),
-        "Reply-To": ", ".join(str(address) for address in message.reply_to),
-        "Subject": message.subject,
-        **message.headers,
-    }
-    return [(name, value) for name, value in fields.items() if value]

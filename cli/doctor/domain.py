@@ -11,14 +11,10 @@ from cli.doctor.dmarc import find_policy
 from cli.doctor.leftovers import sends
 from cli.doctor.resolver import DnsError, Resolver
 from cli.doctor.spf import find_error, spf_records
-from message import LOCAL_DOMAINS
 from providers import PROVIDERS, SenderRecords
 
 # Nobody sends from these: RFC 2606, and the sample in FROM_EMAIL.
-SAMPLES = (
-    *("example.com", "example.net", "example.org", "example", "invalid", "yourdomain.com"),
-    *LOCAL_DOMAINS,
-)
+SAMPLES = ("example.com", "example.net", "example.org", "example", "invalid", "yourdomain.com")
 
 
 @frozen(kw_only=True)
@@ -36,11 +32,11 @@ class DnsQuestions:
 
 def check_sender(settings: Mapping[str, Any], questions: DnsQuestions) -> list[Check]:
     """The domain of FROM_EMAIL, for the providers of EMAIL_PROVIDER."""
-    domain = settings["FROM_EMAIL"].email.rpartition("@")[2]
-    is_sample = any(domain == each or domain.endswith(f".{each}") for each in SAMPLES)
+    sender = settings["FROM_EMAIL"]
+    domain = sender.domain
     if not sends(settings):
         return [skipped("domain", f"no email leaves the machine; check-domain looks at {domain}")]
-    if is_sample:
+    if sender.is_local or f".{domain}".endswith(tuple(f".{each}" for each in SAMPLES)):
         return [
             problem(
                 "domain",
@@ -61,10 +57,8 @@ def check_domain(domain: str, providers: Sequence[str], questions: DnsQuestions)
     try:
         checks.extend(_checks(domain, providers, questions))
     except DnsError as error:
-        return [
-            *checks,
-            problem("dns", str(error), "check the network, or ask another server (--nameserver)"),
-        ]
+        remedy = "check the network, or ask another server (--nameserver)"
+        checks.append(problem("dns", str(error), remedy))
     return checks
 
 

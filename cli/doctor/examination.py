@@ -50,11 +50,9 @@ def _check_webhooks(settings: Mapping[str, Any], earlier: list[Check]) -> list[C
     web = _check_web(settings, earlier)
     deliveries = []
     for source in known:
-        secret = secrets[source.name]
-        if secret.verdict is not Verdict.OK:
-            deliveries.append(skipped(f"{source.name}-webhook", f"see {secret.name}"))
-        elif web.verdict is not Verdict.OK:
-            deliveries.append(skipped(f"{source.name}-webhook", "see web"))
+        causes = [each for each in (secrets[source.name], web) if each.verdict is not Verdict.OK]
+        if causes:
+            deliveries.append(skipped(f"{source.name}-webhook", f"see {causes[0].name}"))
         else:
             deliveries.append(check_delivery(source, settings["APP_URL"]))
     return [*secrets.values(), web, *deliveries]

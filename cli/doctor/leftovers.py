@@ -1,6 +1,6 @@
 """Settings of development that were not meant to come along."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,11 +14,10 @@ SHORTEST_KEY = 32  # characters
 
 def check_leftovers(settings: Mapping[str, Any]) -> list[Check]:
     """What must be the user's own as soon as emails leave the machine."""
+    found = {check.name: check for check in _samples(settings)} if sends(settings) else {}
     return [
         _check_app_url(settings),
-        _check_postal_address(settings),
-        _check_app_name(settings),
-        _check_secret_key(settings),
+        *(found.get(name, ok(name)) for name in ("postal-address", "app-name", "secret-key")),
         _check_api_token(settings),
     ]
 
@@ -48,33 +47,24 @@ def _check_app_url(settings: Mapping[str, Any]) -> Check:
     return ok("app-url", url)
 
 
-def _check_postal_address(settings: Mapping[str, Any]) -> Check:
-    [sample] = [setting.default for setting in SETTINGS if setting.name == "POSTAL_ADDRESS"]
-    if settings["POSTAL_ADDRESS"] == sample and sends(settings):
-        return problem(
+def _samples(settings: Mapping[str, Any]) -> Iterator[Check]:
+    defaults = {setting.name: setting.default for setting in SETTINGS}
+    if settings["POSTAL_ADDRESS"] == defaults["POSTAL_ADDRESS"]:
+        yield problem(
             "postal-address",
             "POSTAL_ADDRESS is the sample, and stands below every email",
             "set POSTAL_ADDRESS to the address of whoever sends; marketing must show a true one",
         )
-    return ok("postal-address")
-
-
-def _check_app_name(settings: Mapping[str, Any]) -> Check:
-    [sample] = [setting.default for setting in SETTINGS if setting.name == "APP_NAME"]
-    if settings["APP_NAME"] == sample and sends(settings):
-        return hint("app-name", f"emails speak as {sample!r}", "set APP_NAME to the product's name")
-    return ok("app-name")
-
-
-def _check_secret_key(settings: Mapping[str, Any]) -> Check:
-    if len(settings["SECRET_KEY"]) < SHORTEST_KEY and sends(settings):
-        return hint(
+    if settings["APP_NAME"] == defaults["APP_NAME"]:
+        words = f"emails speak as {settings['APP_NAME']!r}"
+        yield hint("app-name", words, "set APP_NAME to the product's name")
+    if len(settings["SECRET_KEY"]) < SHORTEST_KEY:
+        yield hint(
             "secret-key",
             f"SECRET_KEY has fewer than {SHORTEST_KEY} characters; sessions, reset links and "
             "unsubscribe links hang on it",
             "make one: python -c 'import secrets; print(secrets.token_hex(32))'",
         )
-    return ok("secret-key")
 
 
 def _check_api_token(settings: Mapping[str, Any]) -> Check:

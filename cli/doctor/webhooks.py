@@ -142,22 +142,14 @@ def _call(method: str, url: str, event: SignedEvent | None = None) -> Answer | s
             allow_redirects=False,
             stream=True,  # whatever answers there, only its first bytes are read
         ) as response:
-            return _read(response)
+            text = response.raw.read(MAX_ANSWER, decode_content=True).decode("utf-8", "replace")
+            return Answer(status=response.status_code, headers=response.headers, text=text)
     except requests.exceptions.SSLError as error:
         return f"has a certificate that is not accepted: {error}"
     except requests.Timeout:
         return f"does not answer within {PATIENCE:g} s"
     except (requests.RequestException, HTTPError, OSError) as error:
         return f"does not answer ({type(error).__name__})"
-
-
-def _read(response: requests.Response) -> Answer:
-    text = response.raw.read(MAX_ANSWER, decode_content=True).decode("utf-8", "replace")
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    return Answer(status=response.status_code, headers=response.headers, text=text, json=value)
 
 
 def _stripe_secret_error(secret: str) -> str | None:

@@ -19,6 +19,7 @@ from providers.base import (
     SenderRecords,
     WireRequest,
     attachment_fields,
+    without_empty,
 )
 from providers.http import HttpProvider, retry_after_seconds
 from providers.resend.subscribers import ResendSubscribers
@@ -64,8 +65,7 @@ class Resend(HttpProvider):
             ],
             "tags": _tags(message, key),
         }
-        payload = {name: value for name, value in payload.items() if value}
-        body = json.dumps(payload).encode()
+        body = json.dumps(without_empty(payload)).encode()
         return WireRequest(path="/emails", body=body, headers={"Idempotency-Key": key})
 
     def receipt(self, answer: Answer) -> Receipt:

@@ -1,13 +1,14 @@
 """Resend's contacts (its OpenAPI and SDK): a tag is a segment of that name."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from errors import InvalidMessage, ProviderUnavailable
+from providers.base import without_empty
 from providers.changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
-from providers.named_resources import CustomField, NamedResources, is_number
-from providers.subscribers import Call, Subscribers, path_segment, without_empty
+from providers.named_resources import CustomField, NamedResources, ids_by_name, is_number
+from providers.subscribers import Call, Subscribers, path_segment
 
 PAGE = 100  # Resend's OpenAPI: the largest `limit` of a list
 MAX_PAGES = 100
@@ -107,7 +108,7 @@ class ResendSubscribers(Subscribers):
     def _fetch_segments(self) -> dict[str, tuple[str, ...]]:
         # Two segments may have one name: the oldest counts for all, so that processes agree.
         segments = list(self._pages("/segments"))
-        return _grouped(sorted(segments, key=lambda each: str(each.get("created_at"))))
+        return ids_by_name(sorted(segments, key=lambda each: str(each.get("created_at"))))
 
     def _create_segment(self, name: str, _: None) -> tuple[str, ...]:
         return (str(self.send("POST", "/segments", {"name": name}).get("id")),)
@@ -136,11 +137,3 @@ class ResendSubscribers(Subscribers):
 
 def _contact(email: str) -> str:
     return f"/contacts/{path_segment(email)}"
-
-
-def _grouped(named: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    ids: dict[str, tuple[str, ...]] = {}
-    for each in named:
-        name = str(each.get("name"))
-        ids[name] = (*ids.get(name, ()), str(each.get("id")))
-    return ids

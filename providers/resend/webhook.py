@@ -3,12 +3,13 @@
 import base64
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from providers import webhook
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.signatures import svix_digest, svix_key, verify_svix_signature
-from providers.webhook import RawEvent, SignedEvent, UnusableEvent, Webhook, nested
+from providers.webhook import Headers, RawEvent, SignedEvent, UnusableEvent, Webhook, nested
 
 EVENT_TYPES = {
     "email.scheduled": EventType.QUEUED,
@@ -31,13 +32,7 @@ class ResendWebhook(Webhook):
     setting = "RESEND_WEBHOOK_SECRET"
     simulator_key = "whsec_dGhlIHNpbXVsYXRvcidzIFJlc2VuZCBrZXk="
 
-    def verify(
-        self,
-        payload: bytes,
-        headers: Mapping[str, str],
-        secret: str,
-        max_age: float | None = None,
-    ) -> bool:
+    def verify(self, payload: bytes, headers: Headers, secret: str, max_age: float = inf) -> bool:
         return verify_svix_signature(
             payload,
             headers.get("svix-id", ""),
@@ -46,10 +41,8 @@ class ResendWebhook(Webhook):
             secret,
         )
 
-    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
-        data = webhook.json_value(payload)
-        if not isinstance(data, dict) or not isinstance(data.get("type"), str):
-            raise UnusableEvent("the body is no event")
+    def split(self, payload: bytes, headers: Headers) -> list[RawEvent]:
+        data = webhook.json_event(payload)
         # resend.com/docs/webhooks: the svix-id is the same on every retry; no id is in the body.
         event_id = webhook.id_or_hash(headers.get("svix-id"))
         return [RawEvent(event_id=event_id, type=webhook.first_text(data["type"]), data=data)]

@@ -12,6 +12,7 @@ from providers.base import (
     SenderRecords,
     WireRequest,
     attachment_fields,
+    without_empty,
 )
 from providers.http import HttpProvider, seconds_until
 from providers.sendgrid.subscribers import SendGridSubscribers
@@ -47,7 +48,7 @@ class SendGrid(HttpProvider):
             "custom_args": {**message.metadata, "email_id": key},
         }
         payload: dict[str, Any] = {
-            "personalizations": [_without_empty(person)],
+            "personalizations": [without_empty(person)],
             "from": _person(message.from_email) if message.from_email else None,
             "subject": message.subject,
             "content": _content(message),
@@ -68,7 +69,8 @@ class SendGrid(HttpProvider):
                 "click_tracking": {"enable": False, "enable_text": False},
                 "open_tracking": {"enable": False},
             }
-        return WireRequest(path="/v3/mail/send", body=json.dumps(_without_empty(payload)).encode())
+        # Twilio's OpenAPI: lists and values have at least one item or character; else it is a 400.
+        return WireRequest(path="/v3/mail/send", body=json.dumps(without_empty(payload)).encode())
 
     def receipt(self, answer: Answer) -> Receipt:
         # docs.sendgrid.com: the body of a 202 is empty; the id is in a header.
@@ -104,13 +106,8 @@ class SendGrid(HttpProvider):
         return super().retry_after(answer) or seconds_until(answer.headers.get("X-RateLimit-Reset"))
 
 
-def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
-    # Twilio's OpenAPI: lists and values have at least one item or character; else it is a 400.
-    return {name: value for name, value in fields.items() if value}
-
-
 def _person(address: Address) -> dict[str, str]:
-    return _without_empty({"email": address.email, "name": address.name})
+    return without_empty({"email": address.email, "name": address.name})
 
 
 def _recipients(addresses: tuple[Address, ...]) -> list[dict[str, str]]:

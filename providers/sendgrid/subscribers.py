@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from errors import InvalidMessage
+from providers.base import without_empty
 from providers.changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe, Value
-from providers.named_resources import CustomField, NamedResources, is_number
-from providers.subscribers import Call, Subscribers, path_segment, without_empty
+from providers.named_resources import CustomField, NamedResources, ids_by_name, is_number
+from providers.subscribers import Call, Subscribers, path_segment
 
 PAGE = 100  # lists
 MAX_PAGES = 100
@@ -104,24 +105,20 @@ class SendGridSubscribers(Subscribers):
 
     def _contact_id(self, email: str) -> str | None:
         answer = self.send_to_existing("POST", f"{_CONTACTS}/search/emails", {"emails": [email]})
-        result = answer.get("result") if answer else None
-        found = result.get(email) if isinstance(result, dict) else None
-        contact = found.get("contact") if isinstance(found, dict) else None
-        return str(contact["id"]) if isinstance(contact, dict) and contact.get("id") else None
+        contact = answer.get("result", email, "contact", "id") if answer else None
+        return str(contact) if contact else None
 
     def _fetch_lists(self) -> dict[str, tuple[str, ...]]:
-        ids: dict[str, tuple[str, ...]] = {}
+        lists: list[dict[str, Any]] = []
         query: dict[str, Any] = {"page_size": PAGE}
         for _ in range(MAX_PAGES):
             answer = self.send("GET", f"{_LISTS}?{urlencode(query)}")
-            for each in self.objects(answer, "result"):
-                name = str(each.get("name"))
-                ids[name] = tuple(sorted((*ids.get(name, ()), str(each.get("id")))))
-            token = _next_page(answer.get("_metadata"))
+            lists += self.objects(answer, "result")
+            token = _page_token(answer.get("_metadata", "next"))
             if not token:
                 break
             query["page_token"] = token
-        return ids
+        return ids_by_name(sorted(lists, key=lambda each: str(each.get("id"))))
 
     def _create_list(self, name: str, _: None) -> tuple[str, ...]:
         return (str(self.send("POST", _LISTS, {"name": name}).get("id")),)
@@ -148,7 +145,6 @@ def _text(value: Value) -> str:
     return "" if value is None else str(value)
 
 
-def _next_page(metadata: Any) -> str | None:
+def _page_token(url: Any) -> str | None:
     # The token alone: the address of the next page may name another host than ours.
-    url = metadata.get("next") if isinstance(metadata, dict) else None
     return parse_qs(urlsplit(str(url or "")).query).get("page_token", [None])[0]

@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from providers import webhook
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.signatures import is_sendgrid_key, verify_sendgrid_signature
-from providers.webhook import RawEvent, UnusableEvent, Webhook
+from providers.webhook import Headers, RawEvent, UnusableEvent, Webhook
 
 EVENT_TYPES = {
     "processed": EventType.QUEUED,
@@ -36,13 +37,7 @@ class SendGridWebhook(Webhook):
         "jS8E5EjMqS2BX+kC38DiK3EEPBiGeyuLBBcPYJl9K7OQXQ=="
     )
 
-    def verify(
-        self,
-        payload: bytes,
-        headers: Mapping[str, str],
-        secret: str,
-        max_age: float | None = None,
-    ) -> bool:
+    def verify(self, payload: bytes, headers: Headers, secret: str, max_age: float = inf) -> bool:
         return verify_sendgrid_signature(
             payload,
             headers.get("x-twilio-email-event-webhook-timestamp", ""),
@@ -51,7 +46,7 @@ class SendGridWebhook(Webhook):
             max_age,
         )
 
-    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
+    def split(self, payload: bytes, headers: Headers) -> list[RawEvent]:
         events = webhook.json_value(payload)
         if not isinstance(events, list):
             raise UnusableEvent("the body is no list of events")

@@ -13,6 +13,7 @@ from providers.base import (
     SenderRecords,
     WireRequest,
     attachment_fields,
+    without_empty,
 )
 from providers.http import HttpProvider, seconds_until
 from providers.sequenzy.subscribers import SequenzySubscribers
@@ -62,7 +63,7 @@ class Sequenzy(HttpProvider):
             payload["emailType"] = "marketing"
         if message.sensitive:
             payload["trackingSettings"] = {"clickTracking": False, "openTracking": False}
-        body = json.dumps({name: value for name, value in payload.items() if value}).encode()
+        body = json.dumps(without_empty(payload)).encode()
         return WireRequest(path="/transactional/send", body=body, headers={"Idempotency-Key": key})
 
     def call(self, request: WireRequest) -> Answer:

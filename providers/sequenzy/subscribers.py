@@ -1,9 +1,9 @@
 """Sequenzy's subscribers (docs.sequenzy.com, and its SDK where they are silent)."""
 
 from errors import InvalidMessage, ProviderUnavailable
-from providers.base import Answer
+from providers.base import Answer, without_empty
 from providers.changes import AddTag, RecordEvent, RemoveTag, Subscribe, Unsubscribe
-from providers.subscribers import Subscribers, path_segment, without_empty
+from providers.subscribers import Subscribers, path_segment
 
 
 class SequenzySubscribers(Subscribers):
@@ -17,7 +17,7 @@ class SequenzySubscribers(Subscribers):
         fields = without_empty({"email": change.email, **profile, "tags": tags})
         answer = self.send("POST", "/subscribers", {**fields, "duplicateStrategy": "merge"})
         if _created(answer):
-            return _confirmation(answer)
+            return "waits for confirmation (double opt-in)" if answer.get("optIn") else None
         # "merge" only fills gaps, and "overwrite" would take away what is not named here.
         # Sequenzy's SDK: a PATCH replaces customAttributes unless their strategy is `merge`.
         if profile:
@@ -50,9 +50,8 @@ class SequenzySubscribers(Subscribers):
             "eventId": key,
             "properties": dict(change.properties),
         }
-        failures = self.send("POST", "/subscribers/events", without_empty(fields)).get(
-            "sideEffectFailures"
-        )
+        answer = self.send("POST", "/subscribers/events", without_empty(fields))
+        failures = answer.get("sideEffectFailures")
         # A repeat would change nothing: the event itself is recorded.
         return f"recorded, but this failed at Sequenzy: {failures}" if failures else None
 
@@ -70,9 +69,4 @@ def _subscriber(email: str) -> str:
 
 
 def _created(answer: Answer) -> bool:
-    subscriber = answer.get("subscriber")
-    return isinstance(subscriber, dict) and subscriber.get("created") is True
-
-
-def _confirmation(answer: Answer) -> str | None:
-    return "waits for confirmation (double opt-in)" if answer.get("optIn") else None
+    return answer.get("subscriber", "created") is True

@@ -5,12 +5,13 @@ Bounce, click and failure details are not documented, so every spelling that is 
 
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from providers import webhook
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.signatures import sequenzy_digest, verify_sequenzy_signature
-from providers.webhook import RawEvent, SignedEvent, UnusableEvent, Webhook, nested
+from providers.webhook import Headers, RawEvent, SignedEvent, UnusableEvent, Webhook, nested
 
 EVENT_TYPES = {
     "email.sent": EventType.SENT,
@@ -33,13 +34,7 @@ class SequenzyWebhook(Webhook):
     setting = "SEQUENZY_WEBHOOK_SECRET"
     simulator_key = "whsec_the_simulators_sequenzy_secret"
 
-    def verify(
-        self,
-        payload: bytes,
-        headers: Mapping[str, str],
-        secret: str,
-        max_age: float | None = None,
-    ) -> bool:
+    def verify(self, payload: bytes, headers: Headers, secret: str, max_age: float = inf) -> bool:
         return verify_sequenzy_signature(
             payload,
             headers.get("x-sequenzy-timestamp", ""),
@@ -47,10 +42,8 @@ class SequenzyWebhook(Webhook):
             secret,
         )
 
-    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
-        data = webhook.json_value(payload)
-        if not isinstance(data, dict) or not isinstance(data.get("type"), str):
-            raise UnusableEvent("the body is no event")
+    def split(self, payload: bytes, headers: Headers) -> list[RawEvent]:
+        data = webhook.json_event(payload)
         if data.get("id") is None:
             raise UnusableEvent("id is missing")
         event_id = webhook.id_or_hash(data["id"])

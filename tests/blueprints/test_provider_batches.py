@@ -151,7 +151,7 @@ def test_our_own_mistake_with_one_item_costs_that_one_until_it_is_mended(
 
     with monkeypatch.context() as broken:
         if where == "reading it":
-            broken.setattr(webhook, "read", reads)
+            broken.setattr(webhook, "parse", reads)
         else:
             broken.setattr(webhooks.tracking, "apply", applies)
         for _ in range(2):
