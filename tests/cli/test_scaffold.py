@@ -78,7 +78,7 @@ def test_a_new_email_is_clean_and_passes_the_tests_of_all_emails(copy: Path):
         ("class", "means something else in Python"),
         ("email", "means something else in Python"),
         ("welcome", "there is already templates/emails/welcome.html"),
-        ("money", "there is already emails/money.py"),
+        ("compose", "there is already emails/compose.py"),
         ("every-email", "there is already tests/emails/test_every_email.py"),
     ],
 )

@@ -31,6 +31,7 @@ def test_all_offers_but_one_fit_the_code(offer: Offer):
     assert drop(Tree(ROOT), [OWN, *others])[1] == []
 
 
+@pytest.mark.slow
 def test_with_all_dropped_a_product_is_left_that_is_whole_and_starts(tmp_path: Path):
     make_product(tmp_path, "all")
     check_quickly(tmp_path)
