@@ -59,19 +59,20 @@ def _check_token() -> None:
         )
 
 
-@blueprint.post("/send", endpoint="send")  # the guide's first example
+@blueprint.post("/send")
+@token_required
+@send_limit
+def send() -> ResponseReturnValue:
+    """The guide's first example: send the welcome email to `{"email", "name"}`."""
+    return _send_welcome()
+
+
 @blueprint.post("/send-welcome")
 @token_required
 @send_limit
 def send_welcome() -> ResponseReturnValue:
-    """Send the welcome email to `{"email", "name"}`; each name has its own limit and keys."""
-    form = WelcomeForm.from_json()
-    fields = {"email": text(form.email), "name": text(form.name)}
-    message = emails.welcome(to=fields["email"], name=fields["name"])
-    row = send_in_background(evolve(message, intent_key=_intent_key()), intent_fields=fields)
-    answer = {"id": row.id, "status": row.state}
-    db.session.commit()
-    return jsonify(answer), 202
+    """The same under its own name."""
+    return _send_welcome()
 
 
 @blueprint.get("/emails/<uuid:email_id>")
@@ -95,6 +96,16 @@ def show(email_id: UUID) -> ResponseReturnValue:
 def _moment(moment: outbox.timeline.Moment) -> dict[str, str]:
     fields = {"at": iso(moment.at), "type": moment.type, "detail": moment.detail}
     return {name: value for name, value in fields.items() if value}
+
+
+def _send_welcome() -> ResponseReturnValue:
+    form = WelcomeForm.from_json()
+    fields = {"email": text(form.email), "name": text(form.name)}
+    message = emails.welcome(to=fields["email"], name=fields["name"])
+    row = send_in_background(evolve(message, intent_key=_intent_key()), intent_fields=fields)
+    answer = {"id": row.id, "status": row.state}
+    db.session.commit()
+    return jsonify(answer), 202
 
 
 def _intent_key() -> str | None:
