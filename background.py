@@ -1,6 +1,6 @@
 """What views call to send: one row in the outbox, in their own transaction.
 
-The row is the promise; delivery is woken after the commit.
+The row is stored with the caller's own data; delivery starts after the commit.
 """
 
 import logging
@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
 import outbox
-from extensions import db
+from database import db
 from message import EmailMessage
 from outbox import OutboxChange, OutboxEmail, OutboxRow
 from providers import SubscriberChange

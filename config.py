@@ -1,4 +1,4 @@
-"""The environment, read once and checked; nothing else in the app looks at `os.environ`.
+"""The environment, read once and checked; only `gunicorn.conf.py` looks at it as well.
 
 `.env.example` is the manual of these settings, and a test holds the two together.
 """
@@ -31,7 +31,7 @@ from setting_types import (
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
 # Seconds that one request may lose to a store of rate limits that is down or silent.
-REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
+REDIS_TIMEOUTS = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
 # A database that is away or locked gives a clear 503 rather than a request that hangs.
 POSTGRESQL_OPTIONS = {
     "pool_pre_ping": True,  # connections from before its restart are replaced
@@ -239,7 +239,7 @@ def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": values["DATABASE_URL"],
         "SQLALCHEMY_ENGINE_OPTIONS": {} if is_sqlite else POSTGRESQL_OPTIONS,
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
-        "RATELIMIT_STORAGE_OPTIONS": REDIS_PATIENCE if values["REDIS_URL"] else {},
+        "RATELIMIT_STORAGE_OPTIONS": REDIS_TIMEOUTS if values["REDIS_URL"] else {},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(values["REDIS_URL"]),
         "TRUSTED_HOSTS": [host, "127.0.0.1", "localhost", "[::1]"],
         "MAX_CONTENT_LENGTH": 1024 * 1024,

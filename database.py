@@ -1,4 +1,4 @@
-"""The database: the base of the tables, short transactions, and why the database cannot serve."""
+"""The database: tables' base, short transactions, SQLite's lock, and why it cannot serve."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""The Flask extensions, unbound: `app.create_app` binds them, everybody else imports them here."""
+"""The Flask extensions, unbound: `app.create_app` binds them, everybody else imports them here.
+
+`db` is passed on for your own views; the rooms take it from `database`.
+"""
 
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address

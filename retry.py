@@ -1,4 +1,7 @@
-"""The one schedule of delays, and `with_retry` for the rare email that must go out at once."""
+"""The one schedule of delays, and `with_retry` for the rare email that must go out at once.
+
+Whether and when the outbox tries a row again is decided in `outbox/outcomes.py`.
+"""
 
 import random
 import time

@@ -10,7 +10,7 @@ import emails
 from background import send_in_background
 from blueprints.forms import ContactForm, text
 from blueprints.limits import form_limit
-from extensions import db
+from database import db, why_unavailable
 
 blueprint = Blueprint("contact", __name__)
 logger = logging.getLogger(__name__)
@@ -43,12 +43,15 @@ def _send(form: ContactForm) -> bool:
         message=text(form.message),
     )
     try:
-        # Counted per visitor: the recipient is always the same, and nobody's words may be dropped
-        # because others wrote too.
+        # Counted by the address that was typed: the recipient is always the same, and nobody's
+        # words may be dropped because others wrote too.
         send_in_background(message, limit_key=f"contact:{text(form.email).lower()}")
         db.session.commit()
     except SQLAlchemyError as error:
-        logger.error("contact: the message could not be stored (%s)", type(error).__name__)
+        reason = why_unavailable(error)
+        if reason is None:
+            raise
+        logger.error("contact: the message could not be stored (%s)", reason)
         db.session.rollback()
         return False
     return True

@@ -1,4 +1,7 @@
-"""The rate limits, named once, and whom they count. Both rates are settings."""
+"""The rate limits, named once, and whom they count. Both rates are settings.
+
+How many emails an hour strangers can have us send to one address is in `outbox/enqueue.py`.
+"""
 
 from collections.abc import Callable
 

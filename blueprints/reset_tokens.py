@@ -6,7 +6,7 @@ import hmac
 from flask import current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from extensions import db
+from database import db
 from models import User
 
 LIFETIME = 3600  # seconds

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
 from blueprints.reset_tokens import password_fingerprint
-from extensions import db
+from database import db
 from models import User
 
 P = ParamSpec("P")

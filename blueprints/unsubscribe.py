@@ -5,7 +5,8 @@ from flask.typing import ResponseReturnValue
 
 import outbox
 import subscribers
-from extensions import csrf, db, email, limiter
+from database import db
+from extensions import csrf, email, limiter
 from log_setup import mask
 from outbox import suppression
 

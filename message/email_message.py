@@ -1,4 +1,4 @@
-"""The email as every part of the app sees it: frozen, and checked at the door.
+"""The email as every part of the app sees it: frozen, and checked when it is made.
 
 Knows no Flask and no provider.
 """
@@ -90,9 +90,17 @@ def _tags(value: str | Iterable[str]) -> tuple[str, ...]:
     return tags
 
 
-def _time(value: datetime | None) -> datetime | None:
+def _send_at(value: datetime | None) -> datetime | None:
+    return _time(value, "send_at")
+
+
+def _expires_at(value: datetime | None) -> datetime | None:
+    return _time(value, "expires_at")
+
+
+def _time(value: datetime | None, name: str) -> datetime | None:
     if value is not None and value.tzinfo is None:
-        raise InvalidMessage("send_at and expires_at need a time zone (use UTC)", field="send_at")
+        raise InvalidMessage(f"{name} needs a time zone (use UTC)", field=name)
     return value and value.astimezone(UTC)
 
 
@@ -136,8 +144,8 @@ class EmailMessage:
     attachments: tuple[Attachment, ...] = field(default=(), converter=_attachments)
     tags: tuple[str, ...] = field(default=(), converter=_tags)
     metadata: Mapping[str, str] = field(factory=dict, converter=_metadata)
-    send_at: datetime | None = field(default=None, converter=_time)
-    expires_at: datetime | None = field(default=None, converter=_time)
+    send_at: datetime | None = field(default=None, converter=_send_at)
+    expires_at: datetime | None = field(default=None, converter=_expires_at)
     intent_key: str | None = field(default=None, converter=_intent_key)
     kind: str = ""
     category: Category = "transactional"

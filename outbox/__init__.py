@@ -1,4 +1,4 @@
-"""The outbox: every email is a row first, and the row is the truth about it.
+"""The outbox: every email is a row first, and what happens to it is recorded there.
 
     enqueue -> (commit) -> claim -> deliver -> outcome
 

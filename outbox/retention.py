@@ -1,4 +1,4 @@
-"""What is not kept: old bodies, old rows, and emails and events of somebody who is forgotten."""
+"""What is not kept: bodies that are a key, old bodies and rows, and the emails of a person."""
 
 from datetime import datetime, timedelta
 from typing import Any

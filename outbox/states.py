@@ -1,4 +1,4 @@
-"""The states of an email and the moves between them, in one table and one function."""
+"""The moves between the states of a row, in one table that every change of a state asks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The tables of the outbox. States change only through `outbox.states`."""
+"""The tables of the outbox. Each change of a state is checked by `outbox.states`."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 class AttemptOutcome(StrEnum):
-    """How a call ended: the provider's yes, the `code` of an error, or without an answer."""
+    """How a call ended: accepted, the `code` of an error, or without an answer."""
 
     ACCEPTED = "accepted"
     FAILED = "failed"  # on our side, or for a reason without a class of its own

@@ -29,7 +29,7 @@ def _usable_id(value: Any) -> str | None:
 
 @frozen(kw_only=True)
 class Receipt:
-    """The provider's yes. `message_id` is what its webhooks will carry; None if it gave none."""
+    """The provider accepted it. `message_id` is what its webhooks carry; None if it gave none."""
 
     provider: str
     message_id: str | None = field(converter=_usable_id)

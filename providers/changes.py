@@ -1,4 +1,4 @@
-"""What can be asked of a provider about one subscriber. Values only, checked at the door.
+"""What can be asked of a provider about one subscriber. Values only, checked when they are made.
 
 `Subscribe` `AddTag` `RemoveTag` `RecordEvent` `Unsubscribe`; each may be repeated without harm.
 """

@@ -14,7 +14,7 @@ from errors import InvalidMessage
 from log_setup import mask
 from message import new_id
 from providers import RawEvent, TrackingEvent, UnusableEvent
-from webhooks import tracking
+from webhooks import effects
 from webhooks.reported import ReportedEmails, lock_reported
 from webhooks.tables import EventOutcome, ReceivedEvent
 from webhooks.waiting import to_json
@@ -142,7 +142,7 @@ def _apply(session: Session, event: _Event, emails: ReportedEmails) -> None:
     with event.own_errors(), session.begin_nested():
         if not isinstance(event.meaning, TrackingEvent):
             event.meaning()
-        elif not tracking.apply(session, event.meaning, emails):
+        elif not effects.apply(session, event.meaning, emails):
             event.outcome = EventOutcome.WAITING
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, select, union
 from database import transaction, utc_now, why_unavailable
 from outbox import OutboxEmail
 from providers import BounceClass, EventType, TrackingEvent
-from webhooks import tracking
+from webhooks import effects
 from webhooks.reported import lock_reported
 from webhooks.tables import EventOutcome, ReceivedEvent
 
@@ -81,7 +81,7 @@ def _join(event_id: str) -> bool:
                 return False
             event = from_json(stored.waiting_event)
             emails = lock_reported(session, event.provider, [event])
-            known = tracking.apply(session, event, emails)
+            known = effects.apply(session, event, emails)
             stored.outcome = EventOutcome.APPLIED if known else EventOutcome.IGNORED
             stored.waiting_event = None
     except Exception as error:

@@ -11,8 +11,8 @@ from blueprints.dev import live_reload, preview_page
 from blueprints.dev.mail_html import in_scheme, mail_html
 from blueprints.forms import SendSampleForm, text
 from blueprints.limits import form_limit
+from database import db
 from emails import Email, all_emails
-from extensions import db
 from extensions import email as email_service
 from message import EmailMessage, to_mime
 

@@ -11,7 +11,7 @@ from redis import Redis, RedisError
 
 import outbox
 from cli.doctor.checks import Check, hint, ok, problem, skipped
-from config import REDIS_PATIENCE
+from config import REDIS_TIMEOUTS
 from database import transaction, utc_now
 from outbox import State, readiness
 
@@ -93,7 +93,7 @@ def check_redis(settings: Mapping[str, Any]) -> Check | None:
         return None
     patience = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
     try:
-        with Redis.from_url(settings["REDIS_URL"], **{**REDIS_PATIENCE, **patience}) as redis:
+        with Redis.from_url(settings["REDIS_URL"], **{**REDIS_TIMEOUTS, **patience}) as redis:
             redis.ping()
     except (RedisError, OSError) as error:
         return problem("redis", f"Redis does not answer: {error}", "start it, or check REDIS_URL")

@@ -134,7 +134,7 @@ def test_our_own_mistake_with_one_item_costs_that_one_until_it_is_mended(
     app = make_app(DATABASE_URL=database_url, PROPAGATE_EXCEPTIONS=False, **SETTINGS)
     client, emails = app.test_client(), accepted_emails(app, "sendgrid", 25)
     batch = events_of(emails, "processed", "deferred", "delivered", "open")
-    webhook, apply = PROVIDERS["sendgrid"].webhook, webhooks.tracking.apply
+    webhook, apply = PROVIDERS["sendgrid"].webhook, webhooks.effects.apply
     assert webhook is not None
     read, poison = webhook.parse, batch[50]["sg_event_id"]
 
@@ -153,7 +153,7 @@ def test_our_own_mistake_with_one_item_costs_that_one_until_it_is_mended(
         if where == "reading it":
             broken.setattr(webhook, "parse", reads)
         else:
-            broken.setattr(webhooks.tracking, "apply", applies)
+            broken.setattr(webhooks.effects, "apply", applies)
         for _ in range(2):
             assert post(client, "sendgrid", batch).status_code == 500
             assert (outcomes(app), stored(app, EmailEvent)) == (["applied"] * 99, 99)
@@ -196,7 +196,7 @@ def test_a_kept_event_that_breaks_our_code_keeps_nobody_else_waiting(
     assert post(client, "sendgrid", events_of(early, "delivered")).status_code == 200
     for sent in early:
         become(any_app, accepted_email(any_app, "sendgrid"), sent)
-    apply = webhooks.tracking.apply
+    apply = webhooks.effects.apply
 
     def applies(session: Any, event: TrackingEvent, emails: Any = None) -> bool:
         known = apply(session, event, emails)
@@ -206,7 +206,7 @@ def test_a_kept_event_that_breaks_our_code_keeps_nobody_else_waiting(
 
     with any_app.app_context():
         with monkeypatch.context() as broken:
-            broken.setattr(webhooks.tracking, "apply", applies)
+            broken.setattr(webhooks.effects, "apply", applies)
             assert webhooks.join_waiting() == 2
         assert outcomes(any_app) == ["applied", "applied", "waiting"]
         assert told(client, early[1]) == []

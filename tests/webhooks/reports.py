@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from providers import TrackingEvent
-from webhooks import tracking
+from webhooks import effects
 from webhooks.reported import lock_reported
 
 
@@ -15,4 +15,4 @@ def apply_reports(session: Session, events: Sequence[TrackingEvent]) -> list[boo
     Of each whether its email is known. The emails are locked at once, as those of a delivery are.
     """
     emails = lock_reported(session, events[0].provider, events)
-    return [tracking.apply(session, each, emails) for each in events]
+    return [effects.apply(session, each, emails) for each in events]

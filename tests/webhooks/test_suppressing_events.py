@@ -15,7 +15,7 @@ from providers import BounceClass, EventType, TrackingEvent
 from tests.outbox.conftest import app as app
 from tests.outbox.rows import answer, change, queue, row, story, yes
 from tests.webhooks.reports import apply_reports
-from webhooks.tracking import SOFT_BOUNCES, SOFT_WINDOW
+from webhooks.effects import SOFT_BOUNCES, SOFT_WINDOW
 
 HARD = {"type": EventType.BOUNCED, "bounce": BounceClass.HARD, "recipient": "ann@example.com"}
 SOFT = HARD | {"bounce": BounceClass.SOFT}
