@@ -1,5 +1,5 @@
 # `make run` and `make test` are all you need; both are safe to repeat.
-# The plain commands behind each target stand in the README.
+# README.md and docs/ say which plain commands stand behind them.
 
 PORT ?= $(or $(shell sed -n 's/^PORT=//p' .env 2>/dev/null),5000)
 PYTHON ?= python3

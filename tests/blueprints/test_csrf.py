@@ -10,7 +10,7 @@ from tests.blueprints.conftest import PASSWORD, add_user, csrf_token
 from tests.conftest import MakeApp
 
 EXEMPT = {"api", "webhooks", "unsubscribe"}
-"""Blueprints whose views read no cookie. Name yours here if that is true of all of its views."""
+"""Blueprints whose views act on no cookie. Name yours here if that is true of all of its views."""
 EXPIRED = "This form has expired"
 
 

@@ -5,14 +5,15 @@ Copy it to `providers/acme.py` and set EMAIL_PROVIDER, ACME_API_KEY and ACME_WEB
 
 import hmac
 import json
-from collections.abc import Mapping
 from hashlib import sha256
+from math import inf
 
 from message import EmailMessage
+from providers import webhook
 from providers.base import Answer, Capabilities, Receipt, WireRequest
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.http import HttpProvider
-from providers.webhook import RawEvent, UnusableEvent, Webhook, json_value, parse_time
+from providers.webhook import Headers, RawEvent, Webhook
 
 EVENT_TYPES = {"delivered": EventType.DELIVERED, "bounced": EventType.BOUNCED}
 
@@ -22,32 +23,35 @@ class AcmeWebhook(Webhook):
 
     setting = "ACME_WEBHOOK_SECRET"
 
-    def verify(
-        self, payload: bytes, headers: Mapping[str, str], secret: str, max_age: float | None = None
-    ) -> bool:
+    def verify(self, payload: bytes, headers: Headers, secret: str, max_age: float = inf) -> bool:
         expected = hmac.new(secret.encode(), payload, sha256).hexdigest()
         given = headers.get("x-acme-signature", "")
         return hmac.compare_digest(expected.encode(), given.encode())
 
-    def split(self, payload: bytes, headers: Mapping[str, str]) -> list[RawEvent]:
-        event = json_value(payload)
-        if not isinstance(event, dict) or "id" not in event:
-            raise UnusableEvent("the body is no event")
-        return [RawEvent(event_id=str(event["id"]), type=str(event.get("type")), data=event)]
+    def split(self, payload: bytes, headers: Headers) -> list[RawEvent]:
+        event = webhook.json_event(payload)  # an object with a type, or UnusableEvent
+        event_id = webhook.id_or_hash(event.get("id"))
+        return [RawEvent(event_id=event_id, type=webhook.first_text(event["type"]), data=event)]
 
     def parse(self, event: RawEvent) -> TrackingEvent | None:
         kind = EVENT_TYPES.get(event.type)
         if kind is None:
             return None
+        reason = webhook.first_text(event.data.get("reason"))
         return TrackingEvent(
             provider="acme",
             event_id=event.event_id,
             type=kind,
-            at=parse_time(event.data.get("time")),
-            provider_message_id=str(event.data.get("message_id")),
-            bounce=BounceClass.HARD if kind is EventType.BOUNCED else None,
-            reason=str(event.data.get("reason") or ""),
+            at=webhook.parse_time(event.data.get("time")),
+            provider_message_id=webhook.message_id(event.data.get("message_id")),
+            bounce=_bounce(reason) if kind is EventType.BOUNCED else None,
+            reason=reason,
         )
+
+
+def _bounce(reason: str) -> BounceClass:
+    """Hard if the reason has a status code such as 5.1.1; only hard ones stop all email at once."""
+    return webhook.bounce_class(reason, BounceClass.UNDETERMINED)
 
 
 class Acme(HttpProvider):

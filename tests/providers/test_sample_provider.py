@@ -81,7 +81,9 @@ def test_it_sends_and_hears_of_a_bounce(
     project: Path, settings: dict[str, str], listener: Listener
 ):
     listener.answers(answer(200, b'{"id":"acme-1"}'))
-    body = json.dumps({"id": "evt_1", "type": "bounced", "message_id": "acme-1", "reason": "gone"})
+    body = json.dumps(
+        {"id": "evt_1", "type": "bounced", "message_id": "acme-1", "reason": "550 5.1.1 gone"}
+    )
     signature = hmac.new(b"acme-secret", body.encode(), "sha256").hexdigest()
     done = run(project, settings | {"ACME_BASE_URL": listener.url}, STORY, body, signature)
     assert done.returncode == 0, done.stderr
