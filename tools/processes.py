@@ -1,12 +1,14 @@
 """The app's own commands as processes, started as a person would and ended by process id."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -35,11 +37,16 @@ def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIE
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that nothing listens on, and that nothing else will be given meanwhile.
+
+    It lies below those that systems choose for connections, of which any may be taken between
+    this look and the start of the server.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 1000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("none of 1,000 ports from 20,000 to 32,000 is free")
 
 
 def is_free(port: int) -> bool:
