@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from alembic.script import ScriptDirectory
+from attrs import frozen
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -211,8 +212,9 @@ def _take_write_lock(connection: Connection) -> None:
 def why_unavailable(error: BaseException) -> str | None:
     """Why the database cannot serve: it is away, locked, full, read-only or not migrated.
 
-    None if `error` says nothing of the kind: then the mistake is in our code or SQL. Needs the app
-    context, because it may have to look whether migrations wait.
+    With what to do, where that is certain. None if `error` says nothing of the kind: then the
+    mistake is in our code or SQL. Needs the app context, because it may have to look whether
+    migrations wait.
     """
     if isinstance(error, PoolTimeoutError):
         return "all connections are in use"
@@ -222,24 +224,39 @@ def why_unavailable(error: BaseException) -> str | None:
     if error.connection_invalidated or _is_outage(error):
         return reason
     try:
-        return reason if _is_missing(error.orig) and schema_is_behind() else None
+        behind = _is_missing(error.orig) and schema_is_behind()
+        return f"{reason}; run: flask db upgrade" if behind else None
     except SQLAlchemyError:  # by now it is away as well
         return reason
 
 
 def schema_is_behind() -> bool:
-    """Whether migrations wait to be applied. Raises `DBAPIError` if the database is away."""
+    """Whether migrations wait to be applied. Raises `DBAPIError` if the database is away.
+
+    A revision that this code does not know is newer, which is fine: a deployment migrates first,
+    while processes of the code before still serve.
+    """
     with db.engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return True
         applied = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
-        return frozenset(applied) != _newest_revisions()
+        revisions, ours = frozenset(applied), _revisions(current_app.extensions["migrate"])
+    return revisions <= ours.known and revisions != ours.newest
+
+
+@frozen
+class _Revisions:
+    """The migrations of this code: all of them, and those that none follows."""
+
+    known: frozenset[str]
+    newest: frozenset[str]
 
 
 @cache
-def _newest_revisions() -> frozenset[str]:
-    migrations = ScriptDirectory(current_app.extensions["migrate"].directory)
-    return frozenset(migrations.get_heads())
+def _revisions(migrate: Any) -> _Revisions:
+    scripts = ScriptDirectory(migrate.directory)
+    known = frozenset(each.revision for each in scripts.walk_revisions())
+    return _Revisions(known, frozenset(scripts.get_heads()))
 
 
 # postgresql.org/docs/current/errcodes-appendix.html: a class is the first two characters.

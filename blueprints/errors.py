@@ -82,7 +82,7 @@ def _database_error(error: SQLAlchemyError) -> Response:
     reason = why_unavailable(error)
     if reason is None:
         raise error  # a mistake in our code or SQL, which Flask logs and answers with 500
-    logger.error("the database refused (%s); if tables are missing, run: flask db upgrade", reason)
+    logger.error("the database refused (%s)", reason)
     db.session.rollback()
     response = _answer(503, "Back in a moment", "the service cannot store this now; try again", {})
     response.headers["Retry-After"] = "5"

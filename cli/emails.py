@@ -120,20 +120,18 @@ def cancel(email_id: str) -> None:
 
 @email_commands.command("resolve")
 @click.argument("email_id")
-@click.option("--sent", "how", flag_value="sent", help="It was accepted; the provider says so.")
-@click.option("--resend", "how", flag_value="resend", help="Send it again, come what may.")
-def resolve(email_id: str, how: str | None) -> None:
+@click.option("--sent", is_flag=True, help="It was accepted; the provider says so.")
+@click.option("--resend", is_flag=True, help="Send it again, come what may.")
+def resolve(email_id: str, sent: bool, resend: bool) -> None:
     """Decide about an email whose outcome is unknown (list them: --state unknown)."""
-    if how is None:
-        raise click.UsageError("give --sent or --resend")
+    if sent == resend:
+        raise click.UsageError("give either --sent or --resend")
     row = _find(email_id)
-    decide = (
-        outbox.actions.resolve_as_sent if how == "sent" else outbox.actions.resolve_by_resending
-    )
+    decide = outbox.actions.resolve_as_sent if sent else outbox.actions.resolve_by_resending
     if not decide(db.session(), row.id, by=_this_command()):
         raise click.ClickException(f"{row.id} is {_state_now(row.id)}, not unknown")
     db.session.commit()
-    click.echo(f"{row.id} is {'accepted' if how == 'sent' else 'queued again'}")
+    click.echo(f"{row.id} is {'accepted' if sent else 'queued again'}")
 
 
 def _sample(name: str, sample: str | None, to: str) -> EmailMessage:
@@ -159,6 +157,8 @@ def _this_command() -> str:
 
 
 def _waits_for(row: OutboxRow) -> str:
+    if row.due_at > utc_now():
+        return "its time"
     statuses = outbox.breaker.call_statuses(db.session(), email.chain, utc_now())
     paused = [
         f"{name} is {status}"
@@ -167,7 +167,7 @@ def _waits_for(row: OutboxRow) -> str:
     ]
     if paused:
         return "; ".join(paused)
-    return "its time" if row.due_at > utc_now() else "a free sender"
+    return "a free sender; is the app or a worker running?"
 
 
 def _state_now(email_id: str) -> str:

@@ -20,9 +20,7 @@ class _EmailGroup(AppGroup):
                 reason = why_unavailable(error)
             if reason is None:
                 raise
-            raise click.ClickException(
-                f"the database refused ({reason}); if tables are missing, run: flask db upgrade"
-            ) from error
+            raise click.ClickException(f"the database refused ({reason})") from error
 
 
 email_commands = _EmailGroup("email", help="Try, list, show, retry and export emails.")

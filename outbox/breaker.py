@@ -78,7 +78,7 @@ def record(session: Session, name: str, answer: Receipt | Exception, moment: dat
     if isinstance(answer, RateLimited):
         if answer.status == 429:
             wait = timedelta(seconds=answer.retry_after or 1.0)
-            _change(session, name, rate_until=moment + wait, reason=_reason(answer))
+            _change(session, name, rate_until=moment + wait)
     elif isinstance(answer, EmailSendError) and answer.trips_breaker:
         _count_fault(session, name, answer, moment)
     else:

@@ -1,14 +1,18 @@
 """Whether emails can be accepted and are being delivered, for `/readyz` and the doctor alike."""
 
+import logging
+
 from attrs import frozen
 from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
 
-from database import now, schema_is_behind, transaction
+from database import now, schema_is_behind, transaction, why_unavailable
 from extensions import email
 from outbox.breaker import availability
 from outbox.claim import may_go_out_through
 from outbox.tables import OutboxRow, State
+
+logger = logging.getLogger(__name__)
 
 LATE = 120.0  # seconds the oldest due email may wait before something is wrong with delivery
 
@@ -25,9 +29,11 @@ def database_problem() -> Problem | None:
     """Why the database cannot be used; None if it can."""
     try:
         behind = schema_is_behind()
-    except DatabaseError:
-        return Problem("cannot be reached", "check DATABASE_URL")
-    return Problem("not up to date", "run: flask db upgrade") if behind else None
+    except DatabaseError as error:
+        # Only in the log: it may name the server and its user.
+        logger.error("the database cannot be used (%s)", why_unavailable(error) or error)
+        return Problem("cannot be used", "check DATABASE_URL, permissions and disk; see the log")
+    return Problem("is not up to date", "run: flask db upgrade") if behind else None
 
 
 def queue_problem() -> Problem | None:

@@ -86,8 +86,7 @@ class Dispatcher:
             logger.exception("the dispatcher failed; it tries again in %g s", self._interval)
             return
         logger.error(
-            "the dispatcher cannot use the database (%s); it tries again in %g s. "
-            "If tables are missing, run: flask db upgrade",
+            "the dispatcher cannot use the database (%s); it tries again in %g s",
             reason,
             self._interval,
         )
