@@ -68,6 +68,8 @@ def _unknown_host(_error: SecurityError) -> Response:
 
 def _csrf_error(error: CSRFError) -> Response:
     message = "This form has expired. Go back, reload the page and send it again."
+    if request.path.startswith("/api/"):
+        message = "the CSRF token of the session is missing or old: send it as X-CSRFToken"
     return _answer(400, "Form expired", message, {})
 
 

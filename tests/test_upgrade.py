@@ -17,12 +17,12 @@ PAGE = (ROOT / "docs" / "upgrade.md").read_text(encoding="utf-8")
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".env", ".venv", ".*_cache", "__pycache__", "instance", "docs", "tests"
 )
-PROJECT = '''
+MADE_UP = '''
 
-class Project(Base):
+class MadeUpByThisTest(Base):
     """A table of one's own."""
 
-    __tablename__ = "projects"
+    __tablename__ = "made_up_by_this_test"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
 '''
@@ -97,7 +97,7 @@ def clone(tmp_path: Path, upstream: Shell) -> Shell:
     Shell(tmp_path, upstream.environment).good("git clone -q upstream clone")
     shell = Shell(tmp_path / "clone", upstream.environment)
     with (shell.folder / "models.py").open("a", encoding="utf-8") as models:
-        models.write(PROJECT)
+        models.write(MADE_UP)
     shell.good("flask db upgrade && flask db migrate -m projects && flask db upgrade")
     shell.good("git add -A && git commit -q -m 'Projects'")
     return shell
@@ -113,7 +113,7 @@ def test_a_cloners_migration_and_ours_are_joined_as_the_page_says(clone: Shell, 
     migration.write_text(OUR_NEXT, encoding="utf-8")
     upstream.good("git add -A && git commit -q -m 'a later version'")
     with sqlite3.connect(clone.folder / "instance" / "app.db") as database:
-        database.execute("INSERT INTO projects VALUES ('kept')")
+        database.execute("INSERT INTO made_up_by_this_test VALUES ('kept')")
     database.close()
 
     once, each_time, with_own_migrations = blocks(upstream)
@@ -127,6 +127,6 @@ def test_a_cloners_migration_and_ours_are_joined_as_the_page_says(clone: Shell, 
     assert clone.good("flask db heads").count("(head)") == 1
     assert clone.good("git status --porcelain") == ""
     database = sqlite3.connect(clone.folder / "instance" / "app.db")
-    assert database.execute("SELECT id FROM projects").fetchall() == [("kept",)]
+    assert database.execute("SELECT id FROM made_up_by_this_test").fetchall() == [("kept",)]
     assert database.execute("SELECT count(*) FROM ours").fetchone() == (0,)
     database.close()

@@ -9,6 +9,7 @@ from config import SETTINGS
 from providers import PROVIDERS
 from setting_types import LOOPBACK
 
+SAMPLE_NAME = "Your App"
 SHORTEST_KEY = 32  # characters
 
 
@@ -55,8 +56,8 @@ def _samples(settings: Mapping[str, Any]) -> Iterator[Check]:
             "POSTAL_ADDRESS is the sample, and stands below every email",
             "set POSTAL_ADDRESS to the address of whoever sends; marketing must show a true one",
         )
-    if settings["APP_NAME"] == defaults["APP_NAME"]:
-        words = f"emails speak as {settings['APP_NAME']!r}"
+    if settings["APP_NAME"] == SAMPLE_NAME:
+        words = f"emails speak as {SAMPLE_NAME!r}"
         yield hint("app-name", words, "set APP_NAME to the product's name")
     if len(settings["SECRET_KEY"]) < SHORTEST_KEY:
         yield hint(

@@ -61,10 +61,12 @@ def test_forgetting_removes_one_person_and_nobody_else(app: Flask):
 
 
 @pytest.fixture
-def projects(app: Flask) -> Iterator[Table]:
+def made_up(app: Flask) -> Iterator[Table]:
     """A cloner's table that refers to users, with a row of Ann's and one of Ben's."""
     column: Column[str] = Column("owner_id", ForeignKey("users.id"), nullable=False)
-    table = Table("projects", Base.metadata, Column("id", Integer, primary_key=True), column)
+    table = Table(
+        "made_up_by_this_test", Base.metadata, Column("id", Integer, primary_key=True), column
+    )
     table.create(db.engine)
     for email in (ANN, "ben@example.com"):
         user = User(email=email, name="A person")
@@ -76,30 +78,32 @@ def projects(app: Flask) -> Iterator[Table]:
     Base.metadata.remove(table)
 
 
-def test_what_refers_to_an_account_stops_forgetting_and_is_named(app: Flask, projects: Table):
+def test_what_refers_to_an_account_stops_forgetting_and_is_named(app: Flask, made_up: Table):
     queue()
     refused = app.test_cli_runner().invoke(args=["email", "forget", ANN, "--yes"])
     assert refused.exit_code == 1
     [line] = refused.output.splitlines()
-    assert line.startswith(f"Error: nothing was removed: projects still refers to {ANN}'s account")
+    assert line.startswith(
+        f"Error: nothing was removed: made_up_by_this_test still refers to {ANN}'s account"
+    )
     assert "forget_user in models.py" in line
     assert (count(OutboxRow), count(User)) == (1, 2)
 
 
 def test_a_table_of_ones_own_is_forgotten_by_the_hook(
-    app: Flask, projects: Table, monkeypatch: pytest.MonkeyPatch
+    app: Flask, made_up: Table, monkeypatch: pytest.MonkeyPatch
 ):
     ours = models.forget_user
 
     def edited(session: Session, user: User) -> None:
-        session.execute(delete(projects).where(projects.c.owner_id == user.id))
+        session.execute(delete(made_up).where(made_up.c.owner_id == user.id))
         ours(session, user)
 
     monkeypatch.setattr(models, "forget_user", edited)
     done = app.test_cli_runner().invoke(args=["email", "forget", ANN, "--yes"])
     assert "1 accounts removed" in done.output
     with transaction() as session:
-        [kept] = session.scalars(select(projects.c.owner_id))
+        [kept] = session.scalars(select(made_up.c.owner_id))
         assert session.get_one(User, kept).email == "ben@example.com"
 
 

@@ -39,6 +39,8 @@ def main(root: Path, given: Mapping[str, str], *, ask: bool) -> int:
         say(["", "Left for you, because these files are not as they were:", *by_hand])
         return 1
     if done:
+        if not wanted.drop:
+            say(["", f"All parts are kept. DROP= leaves out: {', '.join(offers)}"])
         say(["", "Look at it with git diff, run make test, then git add --all and commit it."])
     return 0
 
@@ -58,6 +60,10 @@ def change(tree: Tree, wanted: Answers, record: Mapping[str, Any]) -> tuple[list
         year = datetime.now(UTC).year
         done += reset_documents(tree, wanted.name, year, wanted.drop)
     done += make_secret_key(tree)
+    if record and record["name"] != wanted.name:
+        done.append("README.md, CHANGELOG.md and LICENSE are yours by now: the name there stays")
+    if "docs" in new and not first:
+        done.append("README.md is yours by now: take its line about docs/ out")
     facts = {"name": wanted.name, "dropped": sorted({*dropped, *new})}
     tree.write(RECORD, json.dumps(facts, indent=2) + "\n")
     return done, by_hand
@@ -78,7 +84,8 @@ def refuse_unclean(root: Path) -> None:
 
 def tidy(root: Path) -> None:
     """Take out imports that nothing needs any more, and format."""
-    for command in (["check", "--fix", "--quiet", "--exit-zero"], ["format", "--quiet"]):
+    fix, form = ["check", "--fix", "--quiet", "--exit-zero"], ["format", "--quiet"]
+    for command in (form, fix, form):  # before the first form a line may be too long
         subprocess.run([sys.executable, "-m", "ruff", *command, "."], cwd=root, check=True)
 
 

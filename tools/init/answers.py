@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from errors import InvalidMessage
+from message import Address
 from tools.init.colours import accents
 from tools.init.offer import Offer
 from tools.init.product import check_name, default_sender
@@ -46,9 +48,11 @@ def answers(
     colour = given.get("COLOUR")
     try:
         check_name(name)
+        if sender:
+            Address.parse(sender, "FROM")
         if colour:
             accents(colour)
-    except ValueError as error:
+    except (ValueError, InvalidMessage) as error:
         raise Unanswered(str(error)) from None
     return Answers(name=name, sender=sender, colour=colour, drop=_drop(given, offers, ask=ask))
 
@@ -81,7 +85,7 @@ def _names(text: str, offers: Mapping[str, Offer]) -> list[str] | None:
         return []
     unknown = [name for name in names if name not in offers]
     if unknown:
-        raise Unanswered(f"there is no {', '.join(unknown)} to leave out\n{usage(offers)}")
+        raise Unanswered(f"nothing that is offered is called {', '.join(unknown)}\n{usage(offers)}")
     return names or None
 
 

@@ -165,7 +165,7 @@ def test_what_is_dropped_follows_from_drop_or_keep(given: dict[str, str], drop: 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"DROP": "stripes"}, "there is no stripes"),
+        ({"DROP": "stripes"}, "is called stripes"),
         ({"DROP": "docs", "KEEP": "demo"}, "either KEEP or DROP"),
         ({"KEEP": "demo"}, "demo cannot be kept"),
         ({"COLOUR": "green"}, "COLOUR must be like #0b6e4f"),

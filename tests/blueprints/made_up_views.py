@@ -5,23 +5,23 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.sessions import current_user, login_required
 
-blueprint = Blueprint("projects", __name__)
+blueprint = Blueprint("made_up", __name__)
 
 
-@blueprint.get("/projects")
+@blueprint.get("/made-up")
 @login_required
 def index() -> ResponseReturnValue:
     user = current_user()
-    return render_template_string("Projects of {{ name }}", name=user and user.name)
+    return render_template_string("Made up for {{ name }}", name=user and user.name)
 
 
-@blueprint.post("/projects")
+@blueprint.post("/made-up")
 @login_required
 def create() -> ResponseReturnValue:
     return "Created", 201
 
 
-@blueprint.route("/api/projects/<int:number>", methods=["GET", "POST"])
+@blueprint.route("/api/made-up/<int:number>", methods=["GET", "POST"])
 @login_required
 def project(number: int) -> ResponseReturnValue:
     return jsonify(number=number)
