@@ -28,7 +28,7 @@ check: setup-dev browser ## lint, types and the tests of the rooms you changed, 
 	$(BIN)/python -m pytest -q -m "not slow" -k "not postgresql" $(CHECKED)
 
 test: STARTED := $(shell date +%s)
-test: setup-dev browser ## set up, then lint, types and all tests: eight minutes on two cores
+test: setup-dev browser ## set up, then lint, types and all tests: seven minutes on two quiet cores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
