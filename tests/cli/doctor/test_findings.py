@@ -47,7 +47,9 @@ def clinic(new_clinic: NewClinic) -> Clinic:
 def test_a_healthy_app_gives_none_and_no_email_leaves(
     new_clinic: NewClinic, simulator: Simulator, provider: str
 ):
-    verdicts = new_clinic(provider).examine()
+    clinic = new_clinic(provider)
+    clinic.settings["APP_NAME"] = "Your App"
+    verdicts = clinic.examine()
     bad = {name: verdict for name, verdict in verdicts.items() if verdict not in ("ok", "skipped")}
     # It is on loopback, with a short key and the sample name.
     assert bad == dict.fromkeys(["app-url", "app-name", "secret-key"], "hint")
