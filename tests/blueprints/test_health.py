@@ -78,8 +78,12 @@ def test_a_database_that_cannot_be_reached_or_read_is_told_apart_from_one_withou
 def test_a_database_that_is_older_than_the_code_is_not_ready(
     client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
-    ours = database._Revisions(known=frozenset({"0001", "0002"}), newest=frozenset({"0002"}))
-    monkeypatch.setattr(database, "_revisions", lambda _migrate: ours)
+    with app.app_context():
+        applied = db.session.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    later = database._Revisions(
+        known=frozenset({applied, "of_tomorrow"}), newest=frozenset({"of_tomorrow"})
+    )
+    monkeypatch.setattr(database, "_revisions", lambda _migrate: later)
     answer = client.get("/readyz")
     assert (answer.status_code, UPGRADE in answer.get_json()["parts"]["database"]) == (503, True)
 

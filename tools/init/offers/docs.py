@@ -5,7 +5,7 @@ from tools.init.offer import Offer
 OFFER = Offer(
     name="docs",
     what="the documentation of the template",
-    paths=("docs", "tests/test_upgrade.py"),
+    paths=("docs", "tests/template/test_upgrade.py"),
     edits=(
         (
             "SECURITY.md",
