@@ -5,37 +5,23 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import Column, ForeignKey, Integer, Table, delete, func, select
+from sqlalchemy import Column, ForeignKey, Integer, Table, delete, select
 from sqlalchemy.orm import Session
 
 import models
 import subscribers
 from cli.privacy import forget_person
-from database import Base, db, transaction, utc_now
+from database import Base, db, transaction
 from models import User
 from outbox import OutboxRow, State, Suppression, retention, suppression
-from providers import BounceClass, EventType, RawEvent, TrackingEvent
+from providers import RawEvent
 from tests.outbox.conftest import app as app
-from tests.outbox.rows import queue, row
-from tests.webhooks.reports import apply_reports
+from tests.outbox.rows import count, queue, row
+from tests.webhooks.reports import report_bounce
 from webhooks import EventOutcome, ReceivedEvent, receive
 
 ANN = "ann@example.com"
 DAY = timedelta(days=1)
-
-
-def count(table: type) -> int:
-    with transaction() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-def bounce(email_id: str) -> None:
-    event = TrackingEvent(
-        provider="resend", event_id="evt_1", type=EventType.BOUNCED, at=utc_now(),
-        email_id=email_id, recipient=ANN, bounce=BounceClass.HARD,
-    )  # fmt: skip
-    with transaction() as session:
-        apply_reports(session, [event])
 
 
 def test_forgetting_removes_one_person_and_nobody_else(app: Flask):
@@ -108,7 +94,7 @@ def test_a_table_of_ones_own_is_forgotten_by_the_hook(
 
 
 def test_a_forgotten_address_stays_suppressed_under_a_hash(app: Flask):
-    bounce(queue())
+    report_bounce(queue())
     with transaction() as session:
         assert forget_person(session, ANN).suppressions == 1
         [kept] = session.scalars(select(Suppression))

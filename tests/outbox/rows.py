@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 import outbox
 from database import db, transaction, utc_now
@@ -29,6 +29,11 @@ def queue(**fields: Any) -> str:
 def row(email_id: str) -> OutboxEmail:
     with transaction() as session:
         return session.get_one(OutboxEmail, email_id)
+
+
+def count(table: type) -> int:
+    with transaction() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
 
 
 def story(email_id: str) -> list[tuple[str, str]]:

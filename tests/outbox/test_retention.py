@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 import emails
 import outbox
@@ -18,11 +18,11 @@ from outbox import retention
 from outbox.claim import claim
 from outbox.delivery import deliver_claimed
 from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State
-from providers import BounceClass, EventType, RawEvent, TrackingEvent
+from providers import EventType, RawEvent, TrackingEvent
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
-from tests.outbox.rows import answer, change, message, queue, row, yes
-from tests.webhooks.reports import apply_reports
+from tests.outbox.rows import answer, change, count, message, queue, row, yes
+from tests.webhooks.reports import apply_reports, report_bounce
 from webhooks import ReceivedEvent, receive
 
 ANN = "ann@example.com"
@@ -33,20 +33,6 @@ def aged(days: float, **values: Any) -> str:
     email_id = queue()
     change(email_id, created_at=utc_now() - days * DAY, **{"state": State.ACCEPTED, **values})
     return email_id
-
-
-def count(table: type) -> int:
-    with transaction() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-def bounce(email_id: str) -> None:
-    event = TrackingEvent(
-        provider="resend", event_id="evt_1", type=EventType.BOUNCED, at=utc_now(),
-        email_id=email_id, recipient=ANN, bounce=BounceClass.HARD,
-    )  # fmt: skip
-    with transaction() as session:
-        apply_reports(session, [event])
 
 
 def test_old_bodies_are_removed_and_the_rest_of_the_row_stays(app: Flask):
@@ -72,7 +58,7 @@ def test_old_rows_go_with_their_attempts_and_events(app: Flask, monkeypatch: pyt
     email_id = queue()
     answer(monkeypatch, yes())
     deliver_claimed(claim(5))
-    bounce(email_id)
+    report_bounce(email_id)
     receive("resend", [RawEvent(event_id="evt_old", type="x", data={})], lambda _: None)
     assert (count(Attempt), count(EmailEvent), count(ReceivedEvent)) == (1, 2, 1)
     young = aged(1)  # suppressed, as its own event says
