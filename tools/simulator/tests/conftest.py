@@ -1,4 +1,4 @@
-"""One simulator process for this folder, emptied before each test, and an HTTP client for it."""
+"""The simulator of `tools/fixtures.py`, emptied before each test, and an HTTP client for it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,21 +6,11 @@ from typing import Any
 import pytest
 import requests
 
+from tools.fixtures import simulator as simulator
+from tools.fixtures import simulator_process as simulator_process
 from tools.simulator_process import Simulator
 
 Post = Callable[..., requests.Response]
-
-
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with Simulator(tmp_path_factory.mktemp("simulator") / "log.jsonl") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(running: Simulator) -> Simulator:
-    running.clear()
-    return running
 
 
 @pytest.fixture

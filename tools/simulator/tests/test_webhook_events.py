@@ -67,7 +67,9 @@ def listening() -> Iterator[Listener]:
 
 
 @pytest.fixture(scope="module")
-def running(listening: Listener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+def simulator_process(
+    listening: Listener, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Simulator]:
     log = tmp_path_factory.mktemp("simulator") / "log.jsonl"
     with Simulator(log, ["--webhooks", listening.url]) as simulator:
         yield simulator
