@@ -4,6 +4,7 @@ What must survive a crash goes through the outbox instead.
 """
 
 import logging
+from collections.abc import Sequence
 
 import attrs
 from attrs import frozen
@@ -78,6 +79,16 @@ class EmailService:
     def post(self, name: str, request: WireRequest) -> Receipt:
         """One call to provider `name` with a built request. Raises `EmailSendError`."""
         return self.provider(name).post(request)
+
+    def build_batch(self, name: str, requests: Sequence[WireRequest], key: str) -> WireRequest:
+        """One call to provider `name` with the emails of several built requests."""
+        return self.provider(name).build_batch(requests, key)
+
+    def post_batch(
+        self, name: str, request: WireRequest, count: int
+    ) -> list[Receipt | EmailSendError]:
+        """One call with a batch of `count`: what became of each. Raises `EmailSendError`."""
+        return self.provider(name).post_batch(request, count)
 
     def change_subscriber(self, name: str, change: SubscriberChange, key: str) -> Receipt:
         """One change of a subscriber at provider `name`, now. Raises `EmailSendError`."""

@@ -12,6 +12,7 @@ from attrs import frozen
 from limits import parse_many
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+JITTER = 0.1  # seconds by which the network may bring two calls closer together
 
 Parser = Callable[[str], Any]
 
@@ -96,6 +97,41 @@ def rate(value: str) -> str:
     except ValueError:
         raise ValueError("must be a rate like 10/minute") from None
     return value
+
+
+@frozen
+class Rate:
+    """How fast a provider may be called: `calls` in `seconds`, `burst` of them at once.
+
+    With calls apart by `interval`, and a burst now and then, no sliding window of `seconds` sees
+    more than `calls` and the rest of one burst.
+    """
+
+    calls: int
+    seconds: float
+    burst: int = 1
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one call to the next."""
+        return (self.seconds + JITTER) / self.calls
+
+
+def call_rate(burst: int = 1) -> Parser:
+    """A parser of one rate, such as 5/second; None for `off`. The `burst` is the vendor's."""
+
+    def parse(value: str) -> Rate | None:
+        if value.lower() == "off":
+            return None
+        try:
+            [item] = parse_many(value)
+        except ValueError:
+            item = None
+        if item is None or item.amount < 1:
+            raise ValueError("must be one rate like 5/second, or off")
+        return Rate(item.amount, item.get_expiry(), burst)
+
+    return parse
 
 
 @frozen

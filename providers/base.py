@@ -6,7 +6,7 @@ A provider touches no database, keeps no clock and retries nothing.
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from attrs import field, frozen
@@ -15,7 +15,7 @@ from errors import EmailSendError, InvalidMessage, UnsupportedFeature
 from message import Attachment, EmailMessage
 from providers.changes import SubscriberChange
 from providers.webhook import Webhook, nested
-from setting_types import Setting
+from setting_types import Rate, Setting
 
 # resend.com/docs, Idempotency Keys: 1 to 256 characters; visible ASCII, so that a header takes it.
 _KEY = re.compile(r"[!-~]{1,256}")
@@ -97,7 +97,7 @@ class Capabilities:
     `max_recipients` counts to, cc and bcc each. `max_bytes` counts bodies and base64 attachments.
     `idempotency_window` is how long a repeated key gives the first answer, in seconds; 0 is never.
     `left_out` names the fields of a message that this provider has no place for and that do not
-    change what the reader gets.
+    change what the reader gets. `max_batch` is how many emails one call may carry.
     """
 
     max_recipients: int
@@ -106,6 +106,7 @@ class Capabilities:
     max_bytes: int
     idempotency_window: int
     left_out: tuple[str, ...] = ()
+    max_batch: int = 1
 
 
 class Provider(ABC):
@@ -116,6 +117,7 @@ class Provider(ABC):
     delivers: ClassVar[bool] = True  # False: its emails never leave the machine
     webhook: ClassVar[Webhook | None] = None  # what it tells us later, if it can
     sender_records: ClassVar[SenderRecords | None] = None
+    rate: Rate | None = None  # how fast it may be called, by all processes together; None: any
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
@@ -140,6 +142,25 @@ class Provider(ABC):
     def post(self, request: WireRequest) -> Receipt:
         """One call with a built request. Raises a member of the error tree."""
 
+    def may_batch(self, message: EmailMessage) -> bool:
+        """Whether `message` arrives the same in a batch as alone."""
+        return False
+
+    def build_batch(self, requests: Sequence[WireRequest], key: str) -> WireRequest:
+        """One call with the emails of several built `requests`, a pure function as `build` is.
+
+        `key` is the idempotency key of the whole. Raises `UnsupportedFeature` for more than
+        `max_batch` of them, or `max_bytes`, and as `build` does for a key.
+        """
+        raise UnsupportedFeature(f"{self.name} takes no batches", provider=self.name)
+
+    def post_batch(self, request: WireRequest, count: int) -> list[Receipt | EmailSendError]:
+        """One call with a built batch of `count` emails: what became of each, in their order.
+
+        Raises a member of the error tree where it holds for the whole call.
+        """
+        raise UnsupportedFeature(f"{self.name} takes no batches", provider=self.name)
+
     def check_key(self) -> KeyCheck:
         """One call that sends and changes nothing, to learn whether the key may send.
 
@@ -158,12 +179,7 @@ class Provider(ABC):
 
     def check(self, message: EmailMessage, key: str) -> None:
         """Raise for a key no header can hold, and for what would change the email on its way."""
-        if not _KEY.fullmatch(key):
-            raise InvalidMessage(
-                "key must be 1 to 256 ASCII characters without spaces",
-                field="key",
-                provider=self.name,
-            )
+        self.check_idempotency_key(key)
         limits = self.capabilities
         largest = max(len(message.to), len(message.cc), len(message.bcc))
         self._at_most(largest, limits.max_recipients, "recipients")
@@ -172,10 +188,26 @@ class Provider(ABC):
             self._at_most(len(message.attachments), limits.max_attachments, "attachments")
         self._at_most(message.size, limits.max_bytes, "bytes")
 
+    def check_batch(self, requests: Sequence[WireRequest], key: str) -> None:
+        """As `check`, for a batch."""
+        self.check_idempotency_key(key)
+        limits = self.capabilities
+        self._at_most(len(requests), limits.max_batch, "emails in a call")
+        self._at_most(sum(len(each.body) for each in requests), limits.max_bytes, "bytes")
+
+    def check_idempotency_key(self, key: str) -> None:
+        """Raise for a key no header can hold."""
+        if not _KEY.fullmatch(key):
+            raise InvalidMessage(
+                "key must be 1 to 256 ASCII characters without spaces",
+                field="key",
+                provider=self.name,
+            )
+
     def _at_most(self, count: int, limit: int, what: str) -> None:
         if count > limit:
             raise UnsupportedFeature(
-                f"{self.name} takes at most {limit} {what}; this message has {count}",
+                f"{self.name} takes at most {limit} {what}; here are {count}",
                 provider=self.name,
             )
 

@@ -23,10 +23,9 @@ from providers.base import Answer, KeyCheck, Provider, Receipt, WireRequest
 from providers.changes import SubscriberChange
 from providers.subscribers import Subscribers
 from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
-from setting_types import Setting, header_value, secure_url
+from setting_types import Rate, Setting, call_rate, header_value, secure_url
 
-MAX_ANSWER = 64 * 1024  # bytes; a receipt has a few hundred
-MAX_LIST = 1024 * 1024  # of what is only read: 500 definitions of fields are 100 KB
+MAX_ANSWER = 1024 * 1024  # bytes; a receipt has a few hundred, a list of 500 fields 100,000
 SHORTEST_KEY = 8  # characters; a shorter one ("any", at a simulator) is part of ordinary words
 SHORTEST_WAIT, LONGEST_WAIT = 1.0, 3600.0  # seconds we believe a Retry-After
 
@@ -41,16 +40,19 @@ class HttpProvider(Provider):
     """
 
     default_url: ClassVar[str]
+    default_rate: ClassVar[str] = "off"  # as in its setting
+    burst: ClassVar[int] = 1  # calls that it takes at once after a pause, within the rate
     subscribers: ClassVar[type[Subscribers] | None] = None  # its marketing side, if it has one
     key_check_path: ClassVar[str | None] = None  # a GET that changes nothing and judges the key
 
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
-        """`<NAME>_API_KEY` and `<NAME>_BASE_URL`, and those of the webhook."""
+        """`<NAME>_API_KEY`, `<NAME>_BASE_URL` and `<NAME>_RATE`, and those of the webhook."""
         prefix = cls.name.upper()
         return (
             Setting(f"{prefix}_API_KEY", header_value, required_for=cls.name),
             Setting(f"{prefix}_BASE_URL", secure_url, cls.default_url),
+            Setting(f"{prefix}_RATE", call_rate(cls.burst), cls.default_rate),
             *super().settings(),
         )
 
@@ -62,11 +64,21 @@ class HttpProvider(Provider):
             settings[f"{prefix}_BASE_URL"],
             timeout=settings["EMAIL_TIMEOUT"],
             threads=settings["EMAIL_THREADS"],
+            rate=settings[f"{prefix}_RATE"],
         )
 
-    def __init__(self, api_key: str, base_url: str, *, timeout: float = 15, threads: int = 8):
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str,
+        *,
+        timeout: float = 15,
+        threads: int = 8,
+        rate: Rate | None = None,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
+        self.rate = rate
         self._api_key = api_key
         self._session = open_session(api_key, threads)
         # One for the provider's life: it remembers the names it looked up.
@@ -128,11 +140,14 @@ class HttpProvider(Provider):
 
     def describe(self, answer: Answer) -> str:
         """One line for logs and rows: the status, and 500 characters of the error message."""
-        message = self.error_message(answer) or answer.text
+        message = self.printable(self.error_message(answer) or answer.text)
+        return f"{self.name} answered {answer.status}: {message or 'no explanation'}"
+
+    def printable(self, message: str) -> str:
+        """At most 500 characters of the provider's own words, on one line and without the key."""
         if len(self._api_key) >= SHORTEST_KEY:
             message = message.replace(self._api_key, "[key]")
-        message = _NOT_TEXT.sub(" ", message[:500]).strip()
-        return f"{self.name} answered {answer.status}: {message or 'no explanation'}"
+        return _NOT_TEXT.sub(" ", message[:500]).strip()
 
     def _error_by_status(self, answer: Answer, text: str) -> EmailSendError:
         status, name, wait = answer.status, self.name, self.retry_after(answer)
@@ -175,13 +190,12 @@ class HttpProvider(Provider):
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise self._no_answer(exchange, error) from error
             with response:
-                limit = MAX_LIST if request.method == "GET" else MAX_ANSWER
-                return self._answer(exchange, response, limit)
+                return self._answer(exchange, response)
 
-    def _answer(self, exchange: Exchange, response: requests.Response, limit: int) -> Answer:
+    def _answer(self, exchange: Exchange, response: requests.Response) -> Answer:
         status = response.status_code
         try:
-            raw = response.raw.read(limit, decode_content=True)
+            raw = response.raw.read(MAX_ANSWER, decode_content=True)
             whole = not exchange.expired
         except (HTTPError, OSError, ValueError):
             raw, whole = b"", False

@@ -9,6 +9,7 @@ import config
 from config import SETTINGS, load, read_environment
 from errors import ConfigurationError
 from message import Address
+from setting_types import JITTER, Rate
 from tools.simulator.webhook_secrets import RESEND_SECRET, Secrets
 
 DEVELOPMENT = {"FLASK_DEBUG": "1"}
@@ -129,6 +130,12 @@ def test_the_development_inbox_is_no_provider_in_production():
         ("DATABASE_URL", "sqlite:////data/app.db", "sqlite:////data/app.db"),
         ("REDIS_URL", "rediss://cache:6380/1", "rediss://cache:6380/1"),
         ("RATELIMIT_SEND", "2/second;100/day", "2/second;100/day"),
+        ("RESEND_RATE", "", Rate(5, 1)),
+        ("RESEND_RATE", "10/second", Rate(10, 1)),
+        ("RESEND_RATE", "30 per 2 minutes", Rate(30, 120)),
+        ("RESEND_RATE", "OFF", None),
+        ("SEQUENZY_RATE", "", Rate(95, 60, burst=5)),
+        ("SENDGRID_RATE", "", None),
         ("LOG_LEVEL", "WARNING", "WARNING"),
     ],
 )
@@ -177,6 +184,11 @@ def test_a_variable_is_read(name: str, text: str, value: Any):
         ("REDIS_URL", "unix:///run/redis.sock"),
         ("REDIS_URL", "redis+socket:///run/redis.sock"),
         ("RATELIMIT_FORM", "often"),
+        ("RESEND_RATE", "often"),
+        ("RESEND_RATE", "0/second"),
+        ("RESEND_RATE", "-5/second"),
+        ("RESEND_RATE", "5/second;100/day"),
+        ("RESEND_RATE", "5"),
         ("LOG_LEVEL", "info"),
         ("LOG_FORMAT", "xml"),
     ],
@@ -184,6 +196,14 @@ def test_a_variable_is_read(name: str, text: str, value: Any):
 def test_a_variable_that_makes_no_sense_is_refused_by_name(name: str, text: str):
     found = problems(DEVELOPMENT | {"RESEND_API_KEY": "re_1"} | {name: text})
     assert [problem.split(" ")[0] for problem in found] == [name]
+
+
+@pytest.mark.parametrize(("name", "most"), [("RESEND_RATE", 5), ("SEQUENZY_RATE", 100)])
+def test_a_paced_backlog_keeps_within_the_vendors_limit_in_any_sliding_window(name, most):
+    rate = load(DEVELOPMENT)[name]
+    calls = [max(0, number + 1 - rate.burst) * rate.interval for number in range(500)]
+    gaps = [later - first for first, later in zip(calls, calls[most:], strict=False)]
+    assert min(gaps) >= rate.seconds + JITTER - 1e-6
 
 
 @pytest.mark.parametrize("text", ["yes", "2", "production"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from errors import (
@@ -24,6 +25,7 @@ from providers.base import (
 from providers.http import HttpProvider, retry_after_seconds
 from providers.resend.subscribers import ResendSubscribers
 from providers.resend.webhook import ResendWebhook
+from providers.webhook import nested
 
 BUSY_WAIT = 3.0  # seconds until the request that holds the same key is done
 
@@ -35,6 +37,7 @@ class Resend(HttpProvider):
     webhook = ResendWebhook()
     subscribers = ResendSubscribers
     default_url = "https://api.resend.com"
+    default_rate = "5/second"  # resend.com/docs/api-reference/rate-limit: a team's default
     key_check_path = "/domains"
     sender_records = SenderRecords(selectors=("resend",), return_path="send")
     capabilities = Capabilities(
@@ -45,6 +48,8 @@ class Resend(HttpProvider):
         max_attachments=None,
         max_bytes=40 * 1024 * 1024,
         idempotency_window=24 * 3600,
+        # resend.com/docs/api-reference/emails/send-batch-emails: up to 100 emails.
+        max_batch=100,
     )
 
     def build(self, message: EmailMessage, key: str) -> WireRequest:
@@ -67,6 +72,35 @@ class Resend(HttpProvider):
         }
         body = json.dumps(without_empty(payload)).encode()
         return WireRequest(path="/emails", body=body, headers={"Idempotency-Key": key})
+
+    def may_batch(self, message: EmailMessage) -> bool:
+        # resend.com/docs/api-reference/emails/send-batch-emails: no attachments in a batch.
+        return not message.attachments
+
+    def build_batch(self, requests: Sequence[WireRequest], key: str) -> WireRequest:
+        self.check_batch(requests, key)
+        body = b"[" + b",".join(request.body for request in requests) + b"]"
+        # Resend's changelog, Batch Validation Modes: one bad email does not refuse the others.
+        headers = {"Idempotency-Key": key, "x-batch-validation": "permissive"}
+        return WireRequest(path="/emails/batch", body=body, headers=headers)
+
+    def post_batch(self, request: WireRequest, count: int) -> list[Receipt | EmailSendError]:
+        # Resend's SDK and changelog: `data` has the ids of the accepted ones only, in order;
+        # `errors` the index and message of each of the others.
+        answer = self.call(request)
+        refused, accepted = _refused(answer), answer.get("data") or []
+        rest = [index for index in range(count) if index not in refused]
+        if not isinstance(accepted, list) or not len(accepted) == len(rest) == count - len(refused):
+            text = f"{self.name} said {answer.status}, but not what became of each email"
+            raise self.unknown(text, answer.status)
+        results: dict[int, Receipt | EmailSendError] = {
+            index: Receipt(provider=self.name, message_id=nested(item, "id"), status=answer.status)
+            for index, item in zip(rest, accepted, strict=True)
+        }
+        for index, message in refused.items():
+            text = f"{self.name} refused it in a batch: {self.printable(message)}"
+            results[index] = InvalidMessage(text, answer.status, provider=self.name)
+        return [results[index] for index in range(count)]
 
     def receipt(self, answer: Answer) -> Receipt:
         return Receipt(provider=self.name, message_id=answer.get("id"), status=answer.status)
@@ -111,6 +145,15 @@ class Resend(HttpProvider):
 
 def _addresses(addresses: tuple[Address, ...]) -> list[str]:
     return [str(address) for address in addresses]
+
+
+def _refused(answer: Answer) -> dict[int, str]:
+    errors = answer.get("errors")
+    return {
+        item["index"]: str(item.get("message"))
+        for item in (errors if isinstance(errors, list) else ())
+        if isinstance(item, dict) and isinstance(item.get("index"), int)
+    }
 
 
 def _tags(message: EmailMessage, key: str) -> list[dict[str, str]]:

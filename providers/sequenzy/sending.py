@@ -29,6 +29,9 @@ class Sequenzy(HttpProvider):
     webhook = SequenzyWebhook()
     subscribers = SequenzySubscribers
     default_url = "https://api.sequenzy.com/api/v1"
+    # Sequenzy's own README of its MCP server: 100 calls a minute, up to 20 in a second.
+    default_rate = "95/minute"
+    burst = 5
     key_check_path = "/account"
     # Domains that were added lately have names of their own; only the dashboard shows them.
     sender_records = SenderRecords(selectors=("sequenzy",), return_path="rp", always=False)

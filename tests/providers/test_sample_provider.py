@@ -89,7 +89,7 @@ def test_it_sends_and_hears_of_a_bounce(
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     assert told == {
-        "settings": ["ACME_API_KEY", "ACME_BASE_URL", "ACME_WEBHOOK_SECRET"],
+        "settings": ["ACME_API_KEY", "ACME_BASE_URL", "ACME_RATE", "ACME_WEBHOOK_SECRET"],
         "sent": ["accepted", "acme", "acme-1"],
         "forged": 400,
         "genuine": 200,

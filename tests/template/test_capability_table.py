@@ -3,18 +3,19 @@
 import re
 
 from providers import PROVIDERS
-from providers.base import Capabilities
+from providers.http import HttpProvider
 from tools.processes import ROOT
 
 PAGE = ROOT / "docs" / "providers.md"
 HEADING = (
     "| `EMAIL_PROVIDER` | also set | to, cc, bcc each | reply-to | attachments | size | "
-    "idempotency key | left out |"
+    "idempotency key | calls | in one call | left out |"
 )
 HOUR, DAY, MEGABYTE = 3600, 24 * 3600, 1024 * 1024
 
 
-def row(name: str, limits: Capabilities) -> str:
+def row(name: str, provider: type[HttpProvider]) -> str:
+    limits = provider.capabilities
     days, hours = limits.idempotency_window // DAY, limits.idempotency_window // HOUR
     window = f"{days} days" if days > 1 else f"{hours} hours"
     cells = [
@@ -25,14 +26,15 @@ def row(name: str, limits: Capabilities) -> str:
         "any number" if limits.max_attachments is None else f"{limits.max_attachments}",
         f"{limits.max_bytes // MEGABYTE} MB",
         window if hours else "none",
+        provider.default_rate,
+        f"{limits.max_batch} emails" if limits.max_batch > 1 else "1 email",
         ", ".join(limits.left_out) or "nothing",
     ]
     return f"| {' | '.join(cells)} |"
 
 
 def expected_table() -> str:
-    delivering = {name: each for name, each in PROVIDERS.items() if each.delivers}
-    rows = [row(name, provider.capabilities) for name, provider in delivering.items()]
+    rows = [row(name, each) for name, each in PROVIDERS.items() if issubclass(each, HttpProvider)]
     return "\n".join([HEADING, "|" + "---|" * HEADING.count(" | ") + "---|", *rows])
 
 

@@ -19,7 +19,9 @@ TEXT = README.read_text(encoding="utf-8")
 
 # Words in capitals with an underscore that are no settings, and the settings of the samples.
 NO_SETTINGS = {"NAME_FILE", "TEST_SETTINGS", "EVENT_TYPES"}
-SAMPLES = {"PROJECTS_PER_USER", "ACME_API_KEY", "ACME_BASE_URL", "ACME_WEBHOOK_SECRET"}
+SAMPLES = {"PROJECTS_PER_USER"} | {
+    f"ACME_{name}" for name in ("API_KEY", "BASE_URL", "RATE", "WEBHOOK_SECRET")
+}
 
 IMPORT_EACH = """
 import pkgutil, sys
