@@ -29,8 +29,9 @@ class EmailSendError(Exception):
     succeed later, `retry_after` in how many seconds (None: choose yourself). `failover_safe` says
     whether another provider may be tried without risking a second copy; `trips_breaker` whether
     the fault is the provider's and not the message's. `costs_attempt` says whether the outbox
-    counts the try, `pauses_provider` whether no call can succeed for a while. `code` is the word
-    for this kind of error in rows, timelines and log lines.
+    counts the try, `pauses_provider` whether no call can succeed for a while. `reached` is false
+    where this machine never got through to the provider (DNS, refused, TLS), which says nothing
+    about others. `code` is the word for this kind of error in rows, timelines and log lines.
     """
 
     code: ClassVar[str] = "failed"
@@ -49,9 +50,11 @@ class EmailSendError(Exception):
         retry_after: float | None = None,
         failover_safe: bool | None = None,
         provider: str | None = None,
+        reached: bool = True,
     ) -> None:
         super().__init__(message)
         self.status = status
+        self.reached = reached
         self.retry_after = retry_after
         self.provider = provider
         if retryable is not None:

@@ -174,7 +174,7 @@ class HttpProvider(Provider):
             exchange = Exchange(self.timeout)
         except RuntimeError as error:  # no thread to be had for the watch: nothing was sent
             raise ProviderUnavailable(
-                f"{self.name} was not called: {error}", provider=self.name
+                f"{self.name} was not called: {error}", provider=self.name, reached=False
             ) from error
         with exchange:
             try:
@@ -212,9 +212,8 @@ class HttpProvider(Provider):
         if exchange.written:
             return self.unknown(f"{self.name} closed the connection without an answer")
         reason = type(getattr(error.args[0], "reason", error) if error.args else error).__name__
-        return ProviderUnavailable(
-            f"{self.name} could not be reached at {self.base_url} ({reason})", provider=self.name
-        )
+        text = f"{self.name} could not be reached at {self.base_url} ({reason})"
+        return ProviderUnavailable(text, provider=self.name, reached=False)
 
 
 def retry_after_seconds(value: str | None) -> float | None:

@@ -27,6 +27,9 @@ from providers.resend.subscribers import ResendSubscribers
 from providers.resend.webhook import ResendWebhook
 from providers.webhook import nested
 
+# How its 403 says that the sender's domain is not verified; within a batch there are words alone.
+_SENDER = re.compile(r"domain.*not verified|verify a domain", re.IGNORECASE)
+
 BUSY_WAIT = 3.0  # seconds until the request that holds the same key is done
 
 
@@ -99,7 +102,8 @@ class Resend(HttpProvider):
         }
         for index, message in refused.items():
             text = f"{self.name} refused it in a batch: {self.printable(message)}"
-            results[index] = InvalidMessage(text, answer.status, provider=self.name)
+            kind = AuthenticationFailed if _SENDER.search(message) else InvalidMessage
+            results[index] = kind(text, answer.status, provider=self.name)
         return [results[index] for index in range(count)]
 
     def receipt(self, answer: Answer) -> Receipt:
@@ -113,7 +117,7 @@ class Resend(HttpProvider):
         """By its error names, which say more than its statuses.
 
         resend.com/docs/api-reference/errors: 429 is also an empty quota, 409 also a request in
-        progress with the same key, 403 also a sender whose domain is not verified.
+        progress with the same key, 400 also a bad API key.
         """
         name, status = str(answer.get("name") or ""), answer.status
         if name in ("daily_quota_exceeded", "monthly_quota_exceeded"):
@@ -123,8 +127,6 @@ class Resend(HttpProvider):
             return RateLimited(text, status, retry_after=BUSY_WAIT, provider=self.name)
         if name == "invalid_idempotent_request":
             return InvalidMessage(f"idempotency_mismatch: {text}", status, provider=self.name)
-        if status == 403 and name == "validation_error":
-            return InvalidMessage(text, status, provider=self.name)
         if status == 400 and name in ("invalid_api_key", "missing_api_key"):
             return AuthenticationFailed(text, status, provider=self.name)
         return None

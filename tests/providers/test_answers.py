@@ -45,7 +45,7 @@ def failure(provider: HttpProvider) -> EmailSendError:
         ("sequenzy", 200, {"success": False, "error": "Rejected"}, InvalidMessage),
         ("resend", 400, {"name": "invalid_api_key"}, AuthenticationFailed),
         ("resend", 401, {"name": "restricted_api_key"}, AuthenticationFailed),
-        ("resend", 403, {"name": "validation_error"}, InvalidMessage),
+        ("resend", 403, {"name": "validation_error"}, AuthenticationFailed),
         ("resend", 403, b"error code: 1010", AuthenticationFailed),
         ("resend", 409, {"name": "invalid_idempotent_request"}, InvalidMessage),
         ("resend", 409, {"name": "concurrent_idempotent_requests"}, RateLimited),
@@ -63,8 +63,10 @@ def test_a_vendor_is_read_by_its_words(listener: Listener, name, status, body, e
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (301, AuthenticationFailed), (405, InvalidMessage), (408, OutcomeUnknown),
-        (413, InvalidMessage), (504, OutcomeUnknown), (520, OutcomeUnknown),
+        (301, AuthenticationFailed), (308, AuthenticationFailed), (401, AuthenticationFailed),
+        (403, AuthenticationFailed), (400, InvalidMessage), (404, InvalidMessage),
+        (405, InvalidMessage), (409, InvalidMessage), (413, InvalidMessage), (422, InvalidMessage),
+        (408, OutcomeUnknown), (502, OutcomeUnknown), (504, OutcomeUnknown), (520, OutcomeUnknown),
         (500, ProviderUnavailable), (503, ProviderUnavailable), (429, RateLimited),
     ],
 )  # fmt: skip
@@ -72,6 +74,7 @@ def test_a_gateway_is_read_by_its_status(listener: Listener, name, status, expec
     error = failure(told(listener, name, status, b"<html>Sorry</html>"))
     assert (type(error), error.status) == (expected, status)
     assert "<html>Sorry</html>" in str(error)
+    assert error.reached
 
 
 @pytest.mark.parametrize("name", ["sequenzy", "resend"])
@@ -84,9 +87,10 @@ def test_a_key_reused_for_another_email_is_loud(make_provider, simulator, name):
     assert len(simulator.accepted()) == 1
 
 
-def test_a_key_that_is_still_being_answered_is_tried_again_soon(listener: Listener):
-    error = failure(told(listener, "resend", 409, {"name": "concurrent_idempotent_requests"}))
-    assert (error.retryable, error.retry_after) == (True, 3)
+@pytest.mark.parametrize("name", ["concurrent_idempotent_requests", "resource_locked"])
+def test_a_key_that_is_still_being_answered_is_tried_again_soon(listener: Listener, name):
+    error = failure(told(listener, "resend", 409, {"name": name}))
+    assert (type(error), error.retryable, error.retry_after) == (RateLimited, True, 3)
 
 
 def test_sequenzy_may_say_that_a_503_is_final(listener: Listener):

@@ -159,6 +159,19 @@ def test_a_no_to_the_whole_call_is_raised(listener: Listener, status, expected):
         post(told(listener, {"message": "No"}, status), PEOPLE)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The acme.co domain is not verified. Please, add and verify your domain",
+        "You can only send testing emails to your own address; please verify a domain",
+    ],
+)
+def test_a_sender_refused_within_a_batch_is_no_fault_of_the_email(listener: Listener, words):
+    body = {"data": [{"id": "1"}], "errors": [{"index": 1, "message": words}]}
+    _, refused = post(told(listener, body), PEOPLE[:2])
+    assert type(refused) is AuthenticationFailed
+
+
 def test_a_refusal_within_a_batch_is_one_short_line_without_the_key(listener: Listener):
     words = f"a\nb {KEY} " + "x" * 900
     [result] = post(told(listener, {"errors": [{"index": 0, "message": words}]}), ["a@example.com"])

@@ -82,8 +82,9 @@ def test_a_certificate_that_proves_nothing_gets_no_email(tmp_path: Path, monkeyp
     if address != "127.0.0.1":  # known, but for another host
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with serve(path) as server:
-        with pytest.raises(ProviderUnavailable, match="SSLError"):
+        with pytest.raises(ProviderUnavailable, match="SSLError") as raised:
             send(new_provider("resend", server.url), plain(), ID)
+        assert not raised.value.reached
         assert server.requests == []
 
 

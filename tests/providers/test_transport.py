@@ -96,14 +96,14 @@ def black_hole() -> Iterator[str]:
 
 def test_what_never_connects_is_unavailable(black_hole: str):
     error = failure(resend(black_hole, timeout=0.3))
-    assert (type(error), error.status) == (ProviderUnavailable, 0)
+    assert (type(error), error.status, error.reached) == (ProviderUnavailable, 0, False)
 
 
 def test_a_refused_connection_is_unavailable_and_named():
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     error = failure(resend(url))
-    assert type(error) is ProviderUnavailable
+    assert (type(error), error.reached) == (ProviderUnavailable, False)
     assert str(error) == f"resend could not be reached at {url} (NewConnectionError)"
 
 
@@ -113,7 +113,7 @@ def test_an_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     error = failure(resend("http://api.example.com"))
-    assert type(error) is ProviderUnavailable
+    assert (type(error), error.reached) == (ProviderUnavailable, False)
     assert "NameResolutionError" in str(error)
 
 
@@ -132,7 +132,8 @@ def test_a_call_whose_time_is_over_before_it_connects_sends_nothing(listener, mo
 def test_a_proxy_that_refuses_the_tunnel_has_accepted_no_email(listener: Listener, monkeypatch):
     listener.answers(answer(403))
     monkeypatch.setenv("https_proxy", listener.url)
-    assert type(failure(resend("https://api.example.com"))) is ProviderUnavailable
+    error = failure(resend("https://api.example.com"))
+    assert (type(error), error.reached) == (ProviderUnavailable, False)
     assert listener.requests[0].startswith(b"CONNECT api.example.com:443 ")
     assert KEY.encode() not in listener.requests[0]
 
