@@ -3,6 +3,7 @@
 import logging
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -10,7 +11,6 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text, update
 
-import database
 from background import send_in_background
 from database import db, utc_now
 from message import EmailMessage
@@ -80,10 +80,8 @@ def test_a_database_that_is_older_than_the_code_is_not_ready(
 ):
     with app.app_context():
         applied = db.session.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
-    later = database._Revisions(
-        known=frozenset({applied, "of_tomorrow"}), newest=frozenset({"of_tomorrow"})
-    )
-    monkeypatch.setattr(database, "_revisions", lambda _migrate: later)
+    later = {"known": frozenset({applied, "of_tomorrow"}), "newest": frozenset({"of_tomorrow"})}
+    monkeypatch.setattr("database.outages._revisions", lambda _migrate: SimpleNamespace(**later))
     answer = client.get("/readyz")
     assert (answer.status_code, UPGRADE in answer.get_json()["parts"]["database"]) == (503, True)
 

@@ -15,7 +15,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-import database
 import outbox
 from extensions import db
 from message import EmailMessage
@@ -336,7 +335,7 @@ def lone_app(make_app: MakeApp, database_url: str) -> Flask:
 @pytest.fixture
 def refusing(lone_app: Flask, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Refusing:
     """While it is entered the database takes no writes: locked, or read-only as a stand-by is."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 20)
+    monkeypatch.setattr("database.sqlite.BUSY_TIMEOUT", 20)
 
     @contextmanager
     def locked() -> Iterator[None]:

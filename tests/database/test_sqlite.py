@@ -12,10 +12,9 @@ from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-import database
 from database import db, take_turns
 from tests.conftest import MakeApp
-from tests.count_up import NUMBERS, THREADS, TIMES, count_up
+from tests.database.count_up import NUMBERS, THREADS, TIMES, count_up
 from tools.outages import locked
 from tools.processes import ROOT
 
@@ -44,7 +43,7 @@ def impatient(
     make_app: MakeApp, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Engine]:
     """SQLite with the number, where who has to wait for the lock gets an error."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 20)
+    monkeypatch.setattr("database.sqlite.BUSY_TIMEOUT", 20)
     with make_app(DATABASE_URL=sqlite_url).app_context():
         NUMBERS.create(db.engine)
         with db.engine.begin() as connection:
@@ -85,7 +84,7 @@ def test_two_that_read_first_and_write_later_both_succeed(engine: Engine):
 def test_read_for_update_loses_no_update_among_threads_and_processes(
     engine: Engine, database_url: str
 ):
-    command = [sys.executable, "-m", "tests.count_up", database_url]
+    command = [sys.executable, "-m", "tests.database.count_up", database_url]
     processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
     with ThreadPoolExecutor(THREADS) as pool:
         for done in [pool.submit(count_up, engine) for _ in range(THREADS * TIMES)]:
@@ -213,7 +212,7 @@ def test_a_view_that_writes_under_get_is_safe_beside_another_process(app: Flask,
         db.session.commit()
         return str(seen)
 
-    command = [sys.executable, "-m", "tests.count_up", database_url]
+    command = [sys.executable, "-m", "tests.database.count_up", database_url]
     with subprocess.Popen(command, cwd=ROOT) as other:
         visits = 0
         while other.poll() is None:

@@ -13,7 +13,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from werkzeug.test import TestResponse
 
-import database
 from cli import email_commands
 from database import db
 from tests.conftest import MakeApp
@@ -55,7 +54,7 @@ MakeFailing = Callable[..., Flask]
 @pytest.fixture
 def make_failing(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> MakeFailing:
     """`make_failing(url)`: an app that answers errors as in production, and hardly waits."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 20)
+    monkeypatch.setattr("database.sqlite.BUSY_TIMEOUT", 20)
     return lambda url: make_app(DATABASE_URL=url, PROPAGATE_EXCEPTIONS=False)
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.count_up URL`: add 1 to the number of `test_database.py` a hundred times.
+"""`python -m tests.database.count_up URL`: add 1 to the number of `test_sqlite.py` a hundred times.
 
 Four threads do it, by reading the number for update and writing it back.
 """

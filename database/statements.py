@@ -1,0 +1,78 @@
+"""Short transactions, and the statements that both databases take."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, Delete, Update, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from database.base import Base, db, utc_now
+from database.sqlite import begin_writing
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """A session apart from the request's, that commits at the end of the block.
+
+    No provider is called inside one.
+    """
+    with Session(db.engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def now(session: Session) -> datetime:
+    """The time that leases and due times are compared with: the database's, where it has one.
+
+    Several hosts share a PostgreSQL, and their clocks differ; SQLite lives on one host.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return utc_now()
+    moment: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return moment
+
+
+def insert_if_new(session: Session, table: type[Base], row: Mapping[str, Any]) -> bool:
+    """Add `row`, with every column it needs; False if a unique column has its value already.
+
+    One statement, so that of two that add the same row at once only one does.
+    """
+    return bool(insert_new(session, table, [row]))
+
+
+def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> set[Any]:
+    """Add those of `rows` whose unique columns have new values, in order; their primary keys."""
+    if not rows:
+        return set()
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).on_conflict_do_nothing().returning(*table.__table__.primary_key)
+    return set(session.scalars(statement, rows))
+
+
+def changed_rows(session: Session, statement: Update | Delete) -> int:
+    """Execute it as it stands, without touching loaded objects; how many rows it changed."""
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)  # noqa: S101  for the type checker: these give one
+    return result.rowcount
+
+
+def returned(
+    session: Session, statement: Update, *columns: InstrumentedAttribute[Any]
+) -> list[tuple[Any, ...]]:
+    """Execute an UPDATE like `changed_rows`; these columns of each row it changed."""
+    options = {"synchronize_session": False}
+    rows = session.execute(statement.returning(*columns), execution_options=options)
+    return [tuple(row) for row in rows]
+
+
+def take_turns(session: Session, key: str) -> None:
+    """Make transactions with the same `key` wait for each other: from here on one at a time.
+
+    What is counted afterwards stays true until commit. On SQLite all writers take turns.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        begin_writing(session.connection())
+    else:
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
