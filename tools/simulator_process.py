@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -87,6 +88,15 @@ class Simulator:
             records: list[dict[str, Any]] = json.load(answer)
         return records
 
+    def answers(self, provider: str) -> Counter[str]:
+        """How many answers of each status it gave as `provider`; `none` is a closed connection.
+
+        `answers("resend")["429"]` is 0 if there were none. A restart forgets them.
+        """
+        with _opener.open(f"{self.url}/answers.json", timeout=30) as answer:
+            answers: dict[str, dict[str, int]] = json.load(answer)
+        return Counter(answers[provider])
+
     def subscribers(self, provider: str) -> dict[str, Any]:
         """The `contacts`, `unsubscribed` addresses, `events`, `groups` and `fields` it keeps."""
         with _opener.open(f"{self.url}/subscribers.json", timeout=30) as answer:
@@ -115,7 +125,7 @@ class Simulator:
         self._send("POST", f"/webhooks/replay?times={times}")
 
     def clear(self) -> None:
-        """Forget every email, key, subscriber, webhook and counted try."""
+        """Forget every email, key, subscriber, webhook, answer and counted try."""
         self._send("DELETE", "/log")
 
     def _send(self, method: str, path: str) -> None:

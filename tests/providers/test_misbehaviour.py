@@ -69,7 +69,7 @@ WORDS = {
     ("sequenzy", "500"): "Internal server error",
     ("resend", "401"): "validation_error: API key is invalid",
     ("resend", "422"): "validation_error: A field of the request is not valid.",
-    ("resend", "429"): "rate_limit_exceeded: Too many requests.",
+    ("resend", "429"): "See rate limit response headers for more information.",
     ("resend", "quota"): "daily_quota_exceeded: The daily quota of emails is used up.",
     ("sendgrid", "401"): "The provided authorization grant is invalid, expired, or revoked",
     ("sendgrid", "403"): "from The from address does not match a verified Sender Identity.",

@@ -9,6 +9,7 @@ from tools.simulator.channel import Manner
 from tools.simulator.ledger import Ledger
 from tools.simulator.misbehaviour import FaultMix, Misbehaviour
 from tools.simulator.options import parser
+from tools.simulator.rates import Rates
 from tools.simulator.server import Server
 from tools.simulator.webhook_secrets import Secrets
 from tools.simulator.webhooks import Webhooks
@@ -36,7 +37,8 @@ def main() -> None:
     ledger = Ledger(
         options.log, durable=options.fsync, honour_keys=options.keys, on_accept=webhooks.report
     )
-    application = Application(ledger, Misbehaviour(mix), webhooks=webhooks)
+    rates = Rates(enforced=options.rates)
+    application = Application(ledger, Misbehaviour(mix), webhooks=webhooks, rates=rates)
     try:
         listening = Server(options.host, options.port, application)
     except OSError as error:

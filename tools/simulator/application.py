@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from tools.simulator import (
     page,
@@ -14,13 +14,16 @@ from tools.simulator import (
     sequenzy,
     sequenzy_contacts,
 )
+from tools.simulator.answers import Answers
 from tools.simulator.contacts import Books, first_address
 from tools.simulator.exchange import Dialect, Refused, Reply, Request, Route, json_reply
 from tools.simulator.ledger import Ledger
 from tools.simulator.misbehaviour import Behaviour, Ending, Misbehaviour, gateway_reply
+from tools.simulator.rates import Rates
 from tools.simulator.webhooks import TooMany, Webhooks
 
 DIALECTS = (sequenzy.DIALECT, resend.DIALECT, sendgrid.DIALECT)
+NAMES = tuple(dialect.name for dialect in DIALECTS)
 CONTACTS = {
     "sequenzy": sequenzy_contacts.ROUTES,
     "resend": resend_contacts.ROUTES,
@@ -38,6 +41,8 @@ class Application:
     misbehaviour: Misbehaviour
     books: Books = field(default_factory=Books)
     webhooks: Webhooks = field(default_factory=Webhooks)
+    rates: Rates = field(default_factory=Rates)
+    answers: Answers = field(default_factory=Answers)
 
     def respond(self, request: Request, wait: Callable[[float], None]) -> tuple[Reply, Ending]:
         """The answer, and how it ends. What it accepts is on disk when this returns."""
@@ -46,16 +51,38 @@ class Application:
             return own, "answer"
         try:
             dialect, route = self._find(request)
-            dialect.authenticate(request)
-            return self._treat(request, dialect, route, wait)
         except Refused as refused:
             return refused.reply, "answer"
+        reply, ending = self._answer(request, dialect, route, wait)
+        self.answers.note(dialect.name, None if ending == "drop" else reply.status)
+        return reply, ending
+
+    def _answer(
+        self, request: Request, dialect: Dialect, route: Route, wait: Callable[[float], None]
+    ) -> tuple[Reply, Ending]:
+        told: Mapping[str, str] = {}
+        try:
+            dialect.authenticate(request)
+            told = self._take_room(request, dialect)
+            reply, ending = self._treat(request, dialect, route, wait)
+        except Refused as refused:
+            reply, ending = refused.reply, "answer"
+        return replace(reply, headers={**told, **reply.headers}), ending
+
+    def _take_room(self, request: Request, dialect: Dialect) -> Mapping[str, str]:
+        """What the answer tells of the rate. Raises `Refused` if this is one request too many."""
+        room = self.rates.take(dialect.name, request.bearer, dialect.windows)
+        told = dialect.rate_headers(room)
+        if room.wait:
+            reply = dialect.refusal("429")
+            raise Refused(replace(reply, headers={**reply.headers, **told}))
+        return told
 
     def _treat(
         self, request: Request, dialect: Dialect, route: Route, wait: Callable[[float], None]
     ) -> tuple[Reply, Ending]:
-        recipient = dialect.first_recipient(request.json) or first_address(request)
-        behaviour = self.misbehaviour.choose(dialect.name, recipient)
+        recipients = [*dialect.first_recipients(request.json), first_address(request)]
+        behaviour = self.misbehaviour.choose(dialect.name, recipients)
         key = request.idempotency_key if dialect.one_at_a_time else None
         # The key is free again before the last byte leaves, so that a client may use it at once.
         with self.ledger.hold(dialect.name, key) as alone:
@@ -82,6 +109,7 @@ class Application:
         own = {
             ("GET", "/"): self._page,
             ("GET", "/log.json"): self._log,
+            ("GET", "/answers.json"): self._answers,
             ("GET", "/subscribers.json"): lambda _: json_reply(200, self.books.view()),
             ("DELETE", "/log"): self._clear,
             ("GET", "/webhooks.json"): self._webhooks,
@@ -91,9 +119,8 @@ class Application:
         return show(request) if show else None
 
     def _page(self, request: Request) -> Reply:
-        names = [dialect.name for dialect in DIALECTS]
         provider = request.query.get("provider", "")
-        provider = provider if provider in names else ""
+        provider = provider if provider in NAMES else ""
         before = _number(request, "before")
         # One more than is shown tells whether there are older ones.
         lines = self.ledger.records(provider=provider, before=before, newest=_ON_PAGE + 1)
@@ -103,7 +130,8 @@ class Application:
             total=self.ledger.count(provider),
             older=len(newest) > _ON_PAGE,
             provider=provider,
-            providers=names,
+            providers=NAMES,
+            too_many=self.answers.count("429", provider),
             attempts=self.webhooks.last_attempts(),
         )
         return page.show(view)
@@ -122,7 +150,12 @@ class Application:
         self.books.clear()
         self.misbehaviour.forget()
         self.webhooks.clear()
+        self.rates.clear()
+        self.answers.clear()
         return json_reply(200, [])
+
+    def _answers(self, _: Request) -> Reply:
+        return json_reply(200, self.answers.by_provider(NAMES))
 
     def _webhooks(self, request: Request) -> Reply:
         return json_reply(200, self.webhooks.as_json(_number(request, "since")))

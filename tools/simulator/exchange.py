@@ -1,7 +1,7 @@
 """What passes between the server and the dialects: a request, an answer, a refusal, a dialect."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from functools import cached_property
@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from tools.simulator.ledger import Ledger
+from tools.simulator.rates import Room, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +56,15 @@ class Reply:
 
     def encode(self) -> bytes:
         """The bytes on the wire, HTTP/1.1."""
+        return self.head() + self.body
+
+    def head(self) -> bytes:
+        """The bytes before the body."""
         length = str(len(self.body))
         headers = {**self.headers, "Date": formatdate(usegmt=True), "Content-Length": length}
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 def json_reply(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
@@ -88,8 +93,10 @@ class Dialect:
 
     `routes` maps a method and a pattern over the whole path to a function; that function raises
     `Refused` for what the vendor refuses. `refusal` gives the vendor's words for a status, and for
-    `quota` and `concurrent`. `first_recipient` reads an address out of any payload, "" if none.
+    `quota` and `concurrent`. `first_recipients` reads an address for each email of any payload, ""
+    for none.
     With `one_at_a_time`, a key whose first request is unanswered gets the `concurrent` refusal.
+    `windows` are what an API key may ask for, and `rate_headers` tells it how much is left.
     """
 
     name: str
@@ -97,8 +104,10 @@ class Dialect:
     routes: Mapping[tuple[str, str], Route]
     authenticate: Callable[[Request], None]
     refusal: Callable[[str], Reply]
-    first_recipient: Callable[[Any], str]
+    first_recipients: Callable[[Any], list[str]]
     one_at_a_time: bool = False
+    windows: Sequence[Window] = ()
+    rate_headers: Callable[[Room], Mapping[str, str]] = lambda room: {}
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,6 +1,8 @@
 """What the simulator does wrong on request: by the local part of an address, or by chance.
 
-The address is that of the first recipient, or of the subscriber.
+The address is that of the first recipient, or of the subscriber. Of the emails of a batch the first
+one whose address is in this table counts for all of them, but `400` and `422` without a number
+refuse that email alone: a strict batch with it, of a permissive one only that email.
 
 | local part | what happens | accepted |
 |---|---|---|
@@ -12,6 +14,7 @@ The address is that of the first recipient, or of the subscriber.
 | `drop` | the connection is closed without an answer | no |
 | `hang-after-accept` `drop-after-accept` | the same, once it is on disk | yes |
 | `slow-N` | the answer comes after N milliseconds | yes |
+| `cut` | the answer ends in its middle, and with it the connection | yes |
 | `drip` | the answer comes one byte a second | yes |
 | `huge` | the answer is followed by 50 MB of spaces | yes |
 | `noid` | a 2xx answer without an id | yes |
@@ -26,13 +29,13 @@ import random
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from tools.simulator.exchange import Reply
 
-Ending = Literal["answer", "drop", "drip"]
+Ending = Literal["answer", "drop", "cut", "drip"]
 
 LONGEST_HANG = 60.0  # seconds
 HUGE = 50 * 1024 * 1024  # bytes
@@ -54,6 +57,12 @@ class Behaviour:
     delay: float = 0.0
     alter: Callable[[Reply], Reply] | None = None
     ending: Ending = "answer"
+
+
+def refused_alone(recipient: str) -> str | None:
+    """The refusal that an email of a batch asks for itself only."""
+    local_part = _local_part(recipient)
+    return local_part if local_part in ("400", "422") else None
 
 
 def gateway_reply(kind: str) -> Reply | None:
@@ -91,6 +100,7 @@ _TABLE: dict[str, Behaviour] = {
     "hang-after-accept": Behaviour(delay=LONGEST_HANG, ending="drop"),
     "drop": Behaviour(accepts=False, ending="drop"),
     "drop-after-accept": Behaviour(ending="drop"),
+    "cut": Behaviour(ending="cut"),
     "drip": Behaviour(ending="drip"),
     "huge": Behaviour(alter=huge),
     "noid": Behaviour(alter=without_id),
@@ -122,9 +132,9 @@ class Misbehaviour:
     def __post_init__(self) -> None:
         self._random = random.Random(self.mix.seed)  # noqa: S311 - repeatable, nothing secret
 
-    def choose(self, provider: str, recipient: str) -> Behaviour:
+    def choose(self, provider: str, recipients: Sequence[str]) -> Behaviour:
         with self._lock:
-            behaviour = self._asked_for(provider, recipient.lower()) or self._by_chance()
+            behaviour = self._first_asked_for(provider, recipients) or self._by_chance()
         return replace(behaviour, delay=behaviour.delay + self.mix.latency)
 
     def forget(self) -> None:
@@ -132,9 +142,17 @@ class Misbehaviour:
         with self._lock:
             self._tries.clear()
 
+    def _first_asked_for(self, provider: str, recipients: Sequence[str]) -> Behaviour | None:
+        """The first that is not good treatment; good treatment if one of them asks for no more."""
+        asked = None
+        for recipient in recipients:
+            asked = self._asked_for(provider, recipient.lower()) or asked
+            if asked not in (None, _WELL):
+                break
+        return asked
+
     def _asked_for(self, provider: str, recipient: str) -> Behaviour | None:
-        local_part = recipient.partition("@")[0].partition("+")[0]
-        asked = _LOCAL_PART.fullmatch(local_part)
+        asked = _LOCAL_PART.fullmatch(_local_part(recipient))
         if asked is None:
             return None
         kind, number = asked["kind"], asked["number"]
@@ -158,3 +176,7 @@ class Misbehaviour:
                 return _TABLE[kind]
             draw -= share
         return _WELL
+
+
+def _local_part(recipient: str) -> str:
+    return recipient.partition("@")[0].partition("+")[0]

@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     add("--fault-429", type=_share, default=0.0, metavar="SHARE", help="refused with 429")
     add("--fault-drop", type=_share, default=0.0, metavar="SHARE", help="accepted, no answer")
     add("--latency-ms", type=int, default=0, metavar="N", help="added to every answer")
+    add("--rates", action="store_true", help="refuse with 429 what is beyond the vendor's rate")
     add("--seed", type=int, default=0, help="of all chance (default: %(default)s)")
     _add_webhooks(made)
     return made

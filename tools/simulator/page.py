@@ -52,12 +52,14 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; 
 class View:
     """What to show: `records`, newest first, out of `total`; `provider` is the filter or "".
 
+    `too_many` is how many requests were answered with 429.
     `attempts` are the last ones of each webhook event, by provider and id of the email.
     """
 
     records: Sequence[Record]
     total: int
     older: bool
+    too_many: int
     provider: str
     providers: Sequence[str]
     attempts: Mapping[tuple[str, str], Sequence[PostAttempt]] = field(default_factory=dict)
@@ -74,7 +76,7 @@ def show(view: View) -> Reply:
 <style>{_STYLE}</style>
 <main>
 <h1>Provider simulator</h1>
-<p>{view.total} accepted, newest first. Nothing leaves this machine.</p>
+<p>{view.total} accepted, newest first.{_refused(view)} Nothing leaves this machine.</p>
 <nav aria-label="Provider">{_filters(view)}</nav>
 {emails or "<p>Nothing accepted yet.</p>"}
 {_older(view)}
@@ -96,6 +98,10 @@ def _filters(view: View) -> str:
         f'<a href="/?provider={name}"{current.get(name, "")}>{label}</a>'
         for name, label in links.items()
     )
+
+
+def _refused(view: View) -> str:
+    return f" {view.too_many} answered with 429." if view.too_many else ""
 
 
 def _older(view: View) -> str:

@@ -8,6 +8,7 @@ import html
 import re
 import time
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +16,11 @@ from tools.simulator.account import sequenzy_account
 from tools.simulator.checks import as_list, is_verified, mailbox, text, unique
 from tools.simulator.exchange import Dialect, Refused, Reply, Request, json_reply
 from tools.simulator.ledger import Accepted, KeyReused, Ledger, ReceivedEmail, Submission
+from tools.simulator.rates import Room, Window
 from tools.simulator.sequenzy_rules import Issue, first_type_error, issues, sort_headers
 
 KEY_LIFETIME = 14 * 24 * 3600
+RATES = (Window(100, 60.0), Window(20, 1.0))  # its MCP server's README, "Standard API rate limits"
 DEFAULT_SENDER = "Default sender <sender@workspace.example>"  # in place of an unverified one
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -52,7 +55,8 @@ def refusal(kind: str) -> Reply:
     if kind == "422":
         return _unprocessable(Issue("to", "Refused on request"), {})
     status, body = _REFUSALS[kind]
-    return json_reply(status, {"success": False, **body}, _wait() if status == 429 else None)
+    headers = rate_headers(Room(remaining=0, wait=1.0)) if status == 429 else None
+    return json_reply(status, {"success": False, **body}, headers)
 
 
 def authenticate(request: Request) -> None:
@@ -60,9 +64,17 @@ def authenticate(request: Request) -> None:
         raise Refused(refusal("401"))
 
 
-def first_recipient(payload: Any) -> str:
+def first_recipients(payload: Any) -> list[str]:
     to = as_list(payload.get("to")) if isinstance(payload, dict) else []
-    return text(to[0]) if to else ""
+    return [text(each) for each in to[:1]]
+
+
+def rate_headers(room: Room) -> dict[str, str]:
+    """When to come again, with a 429; not documented, but what the vendor's SDK looks at."""
+    if not room.wait:
+        return {}
+    reset = time.time() + room.wait
+    return {"Retry-After": str(ceil(room.wait)), "X-RateLimit-Reset": str(ceil(reset))}
 
 
 _TOO_MANY = {"message": "Rate limit exceeded"}
@@ -91,10 +103,6 @@ _REFUSALS: dict[str, tuple[int, dict[str, Any]]] = {
         },
     ),
 }
-
-
-def _wait() -> dict[str, str]:
-    return {"Retry-After": "1", "X-RateLimit-Reset": str(int(time.time()) + 1)}
 
 
 def _validate(payload: Any) -> None:
@@ -221,5 +229,7 @@ DIALECT = Dialect(
     },
     authenticate=authenticate,
     refusal=refusal,
-    first_recipient=first_recipient,
+    first_recipients=first_recipients,
+    windows=RATES,
+    rate_headers=rate_headers,
 )

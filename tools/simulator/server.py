@@ -89,9 +89,17 @@ class _ClientConnection(BaseHTTPRequestHandler):
     def _send(self, reply: Reply, ending: Ending) -> None:
         if ending == "drop":
             self.close_connection = True
+        elif ending == "cut":
+            self.close_connection = True
+            self.connection.sendall(_first_half(reply))
         elif ending == "drip":
             for byte in reply.encode():
                 self.connection.sendall(bytes([byte]))
                 self._wait(1)
         else:
             self.connection.sendall(reply.encode())
+
+
+def _first_half(reply: Reply) -> bytes:
+    head = reply.head()
+    return head + reply.body[: len(reply.body) // 2] if reply.body else head[: len(head) // 2]

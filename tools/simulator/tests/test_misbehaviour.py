@@ -1,6 +1,9 @@
 """Every row of the table in tools/simulator/misbehaviour.py, over real HTTP."""
 
+import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -144,13 +147,25 @@ def test_noid_is_a_yes_without_an_id(post: Post, simulator, vendor):
     assert simulator.accepted()[0]["id"] not in answer.text
 
 
-def test_drip_comes_byte_by_byte(simulator):
-    path, _ = resend_to("")
-    body = str(RESEND | {"to": "drip@example.com"}).replace("'", '"').encode()
+@contextmanager
+def connected(
+    simulator: Simulator, path: str, payload: Any, **headers: str
+) -> Iterator[socket.socket]:
+    """A connection on which the payload was just posted."""
+    body = json.dumps(payload).encode()
+    fields = {"Host": "x", "User-Agent": "x", "Authorization": "Bearer k"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    lines = [f"{name}: {value}" for name, value in fields.items()]
+    head = [f"POST {path} HTTP/1.1", *lines, f"Content-Length: {len(body)}", "", ""]
     address = urlsplit(simulator.url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nUser-Agent: x\r\nAuthorization: Bearer k\r\n"
-        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        connection.sendall("\r\n".join(head).encode() + body)
+        yield connection
+
+
+def test_drip_comes_byte_by_byte(simulator):
+    with connected(simulator, *resend_to("drip@example.com")) as connection:
         assert connection.recv(100) == b"H"
         assert connection.recv(100) == b"T"
     assert len(simulator.accepted()) == 1
@@ -164,10 +179,91 @@ def test_huge_is_a_yes_of_50_mb(session, simulator):
     assert simulator.accepted()[0]["id"].encode() in start
 
 
-def test_the_first_recipient_of_a_batch_decides(post: Post, simulator):
-    batch = [RESEND | {"to": "500@example.com"}, RESEND]
-    assert post("/emails/batch", batch).status_code == 500
-    assert post("/emails/batch", batch[::-1]).status_code == 200
+def batch_to(*names: str) -> tuple[str, Any]:
+    return "/emails/batch", [RESEND | {"to": f"{name}@example.com"} for name in names]
+
+
+@pytest.mark.parametrize("kind", ["401", "429", "500", "502", "503", "quota", "redirect", "html"])
+def test_one_email_of_a_batch_asks_for_all(post: Post, simulator, kind):
+    refused = REFUSALS.get(kind, 429)
+    for names in ((kind, "ann"), ("ann", kind)):
+        assert post(*batch_to(*names)).status_code == refused
+    assert simulator.accepted() == []
+
+
+def test_the_tries_of_a_batch_are_those_of_the_first_that_still_asks(post: Post, simulator):
+    batch = batch_to("ann", "500-1", "503-2+x", "429-1+y")
+    codes = [post(*batch).status_code for _ in range(5)]
+    assert codes == [500, 503, 503, 429, 200]
+    assert len(simulator.accepted()) == 4
+
+
+@pytest.mark.parametrize("kind", ["400", "422"])
+def test_one_email_of_a_batch_may_be_refused_alone(post: Post, simulator, kind):
+    batch = batch_to("ann", f"{kind}+x", "bob", kind)
+    assert post(*batch).status_code == int(kind)
+    assert simulator.accepted() == []
+    answer = post(*batch, x_batch_validation="permissive").json()
+    assert [error["index"] for error in answer["errors"]] == [1, 3]
+    assert all(error["message"] for error in answer["errors"])
+    records = simulator.accepted()
+    assert [record["to"] for record in records] == [["ann@example.com"], ["bob@example.com"]]
+    assert [item["id"] for item in answer["data"]] == [record["id"] for record in records]
+
+
+def test_a_numbered_422_refuses_the_whole_batch_for_a_while(post: Post, simulator):
+    path, batch = batch_to("ann", "422-1")
+    assert post(path, batch, x_batch_validation="permissive").status_code == 422
+    assert simulator.accepted() == []
+    assert len(post(path, batch, x_batch_validation="permissive").json()["data"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("drop-after-accept", requests.ConnectionError),
+        ("cut", requests.exceptions.ChunkedEncodingError),
+    ],
+)
+def test_the_lost_answer_of_a_batch_is_replayed_on_the_next_try(post: Post, simulator, kind, error):
+    path, batch = batch_to("ann", f"{kind}-1")
+    with pytest.raises(error):
+        post(path, batch, Idempotency_Key="b-1")
+    ids = [record["id"] for record in simulator.accepted()]
+    answer = post(path, batch, Idempotency_Key="b-1")
+    assert [item["id"] for item in answer.json()["data"]] == ids
+    assert len(simulator.accepted()) == 2
+
+
+def test_a_batch_holds_its_key_until_it_is_answered(post: Post, simulator):
+    path, batch = batch_to("ann", "hang-after-accept-1")
+    with connected(simulator, path, batch, Idempotency_Key="b-1"):
+        wait_until(lambda: bool(simulator.accepted()), "the batch")
+        refused = post(path, batch, Idempotency_Key="b-1")
+        name = refused.json()["name"]
+        assert (refused.status_code, name) == (409, "concurrent_idempotent_requests")
+    wait_until(lambda: post(path, batch, Idempotency_Key="b-1").ok, "the key")
+    assert len(simulator.accepted()) == 2
+
+
+def test_a_batch_without_ids(post: Post, simulator):
+    answer = post(*batch_to("ann", "noid"))
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert len(simulator.accepted()) == 2
+
+
+@vendor
+def test_cut_ends_in_the_middle_of_the_answer(simulator, vendor):
+    with connected(simulator, *VENDORS[vendor]("cut@example.com")) as connection:
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 20")
+    if vendor == "sendgrid":  # its yes has no body
+        assert b"\r\n\r\n" not in answer
+    else:
+        _, _, begun = answer.partition(b"\r\n\r\n")
+        assert begun.startswith(b"{")
+        assert not begun.endswith(b"}")
+    assert len(simulator.accepted()) == 1
 
 
 def test_an_ordinary_address_is_treated_well(post: Post):

@@ -238,3 +238,23 @@ def test_a_batch_is_a_list_of_1_to_100(post: Post, simulator, batch):
 def test_attachments_of_a_batch_are_dropped_without_a_word(simulator):
     send_batch([RESEND | {"attachments": [{"filename": "a.txt", "content": "aGk="}]}])
     assert simulator.accepted()[0]["attachments"] == []
+
+
+def test_a_batch_has_tags_and_a_schedule_for_each_email(simulator):
+    later = RESEND | {"scheduled_at": "2030-01-01T10:00:00Z"}
+    send_batch([RESEND | {"tags": [{"name": "a", "value": "b"}]}, later])
+    first, second = simulator.accepted()
+    assert (first["metadata"], second["metadata"]) == ({"a": "b"}, {})
+    assert second["payload"] == later
+
+
+def test_a_key_belongs_to_the_bytes_of_its_batch(simulator):
+    batch = [RESEND, RESEND | {"to": "bob@example.com"}]
+    options = {"batch_validation": "permissive", "idempotency_key": "k-1"}
+    ids = [item["id"] for item in send_batch(batch, **options)["data"]]
+    for other in (batch[::-1], batch[:1]):
+        with pytest.raises(ResendError) as caught:
+            send_batch(other, **options)
+        conflict = (caught.value.code, caught.value.error_type)
+        assert conflict == (409, "invalid_idempotent_request")
+    assert [record["id"] for record in simulator.accepted()] == ids
