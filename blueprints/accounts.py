@@ -76,6 +76,7 @@ def login() -> ResponseReturnValue:
     if form.validate_on_submit():
         user = _find_user(text(form.email))
         stored = user.password_hash if user else None
+        db.session.close()  # hashing takes long on purpose, and nobody waits for our connection
         matches = check_password_hash(stored or NOBODYS_HASH, text(form.password))
         if user and stored and matches:
             log_in(user)
