@@ -21,8 +21,9 @@ from errors import (
 )
 from providers.base import Answer, KeyCheck, Provider, Receipt, WireRequest
 from providers.changes import SubscriberChange
+from providers.deadline import Exchange
 from providers.subscribers import Subscribers
-from providers.transport import CONNECT_TIMEOUT, Exchange, open_session
+from providers.transport import Channel
 from setting_types import Rate, Setting, call_rate, header_value, secure_url
 
 MAX_ANSWER = 1024 * 1024  # bytes; a receipt has a few hundred, a list of 500 fields 100,000
@@ -35,8 +36,8 @@ _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")  # what no log line or 
 class HttpProvider(Provider):
     """A provider behind an HTTP API with a bearer key.
 
-    `timeout` (seconds) bounds the whole call, a dripping answer included; `threads` sizes the
-    connection pool, so that each sending thread keeps its connection.
+    `timeout` (seconds) bounds the whole call, a dripping answer included. Each sending thread keeps
+    its connection. `rate` is how fast it may be called, by all processes together.
     """
 
     default_url: ClassVar[str]
@@ -63,7 +64,6 @@ class HttpProvider(Provider):
             settings[f"{prefix}_API_KEY"],
             settings[f"{prefix}_BASE_URL"],
             timeout=settings["EMAIL_TIMEOUT"],
-            threads=settings["EMAIL_THREADS"],
             rate=settings[f"{prefix}_RATE"],
         )
 
@@ -73,14 +73,13 @@ class HttpProvider(Provider):
         base_url: str,
         *,
         timeout: float = 15,
-        threads: int = 8,
         rate: Rate | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
         self.rate = rate
         self._api_key = api_key
-        self._session = open_session(api_key, threads)
+        self._channel = Channel(self.base_url, api_key)
         # One for the provider's life: it remembers the names it looked up.
         self._subscribers = self.subscribers(self.name, self.call) if self.subscribers else None
 
@@ -178,14 +177,8 @@ class HttpProvider(Provider):
             ) from error
         with exchange:
             try:
-                response = self._session.request(
-                    request.method,
-                    self.base_url + request.path,
-                    data=request.body,
-                    headers={"Content-Type": "application/json", **request.headers},
-                    timeout=(min(CONNECT_TIMEOUT, self.timeout), self.timeout),
-                    allow_redirects=False,
-                    stream=True,
+                response = self._channel.send(
+                    request.method, request.path, request.body, request.headers, self.timeout
                 )
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise self._no_answer(exchange, error) from error

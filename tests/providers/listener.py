@@ -25,6 +25,7 @@ class Listener(ThreadingTCPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128  # many may connect at once
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from errors import EmailSendError
 from message import Attachment, EmailMessage
 from providers import PROVIDERS
 from providers.base import Answer, Provider, Receipt, WireRequest
@@ -24,9 +27,21 @@ def new_provider(name: str, url: str, **options: Any) -> HttpProvider:
     return provider(**{"api_key": KEY, "base_url": url, "timeout": 10, **options})
 
 
+def resend(url: str, **options: Any) -> HttpProvider:
+    """Resend with its API at `url`."""
+    return new_provider("resend", url, **options)
+
+
 def send(provider: Provider, message: EmailMessage, key: str) -> Receipt:
     """One call with `message`."""
     return provider.post(provider.build(message, key))
+
+
+def failure(provider: Provider) -> EmailSendError:
+    """The error of one call with a plain message."""
+    with pytest.raises(EmailSendError) as raised:
+        send(provider, plain(), ID)
+    return raised.value
 
 
 def through(provider: HttpProvider, around: Callable[[Call, WireRequest], Answer]) -> HttpProvider:

@@ -1,40 +1,22 @@
-"""The connections: who gets the key, how long a call may take, and what a broken one means."""
+"""A call: who gets the key, what a broken connection means, and how much of an answer is read."""
 
 import gzip
-import json
 import socket
-import threading
 import tracemalloc
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-import urllib3
 
 from errors import (
     AuthenticationFailed,
-    EmailSendError,
     InvalidMessage,
     OutcomeUnknown,
     ProviderUnavailable,
 )
-from providers.http import HttpProvider
 from tests.providers.listener import Listener, answer
-from tests.providers.samples import ID, KEY, new_provider, plain, send
-
-
-def resend(url: str, **options: Any) -> HttpProvider:
-    return new_provider("resend", url, **options)
-
-
-def failure(provider: HttpProvider) -> EmailSendError:
-    with pytest.raises(EmailSendError) as raised:
-        send(provider, plain(), ID)
-    return raised.value
+from tests.providers.samples import ID, KEY, failure, plain, resend, send
 
 
 def header(request: bytes, name: str) -> list[str]:
@@ -74,6 +56,17 @@ def test_a_redirect_is_not_followed(listener: Listener, status):
         listener.answers(answer(status, b"", f"Location: {other.url}/emails"))
         assert type(failure(resend(listener.url))) is AuthenticationFailed
         assert (len(listener.requests), other.connections) == (1, 0)
+
+
+def test_of_a_redirect_no_more_is_read_than_of_any_answer(listener: Listener):
+    listener.answers(answer(302, b" " * 30_000_000, f"Location: {listener.url}/elsewhere"))
+    tracemalloc.start()
+    try:
+        assert type(failure(resend(listener.url))) is AuthenticationFailed
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def test_a_base_url_may_end_with_a_slash(listener: Listener):
@@ -117,18 +110,6 @@ def test_an_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch):
     assert "NameResolutionError" in str(error)
 
 
-def test_a_call_whose_time_is_over_before_it_connects_sends_nothing(listener, monkeypatch):
-    real, never = socket.getaddrinfo, threading.Event()
-
-    def slow(*arguments: Any, **options: Any) -> Any:
-        never.wait(0.6)
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", slow)
-    assert type(failure(resend(listener.url, timeout=0.2))) is ProviderUnavailable
-    assert listener.requests == []
-
-
 def test_a_proxy_that_refuses_the_tunnel_has_accepted_no_email(listener: Listener, monkeypatch):
     listener.answers(answer(403))
     monkeypatch.setenv("https_proxy", listener.url)
@@ -138,25 +119,14 @@ def test_a_proxy_that_refuses_the_tunnel_has_accepted_no_email(listener: Listene
     assert KEY.encode() not in listener.requests[0]
 
 
-LENGTH = b"Content-Length: 600\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("first", "expected"),
-    [
-        (b"", OutcomeUnknown),
-        (b"HTTP/1.1 200 OK\r\nX-Padding: ", OutcomeUnknown),
-        (b"HTTP/1.1 200 OK\r\n" + LENGTH, OutcomeUnknown),
-        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", OutcomeUnknown),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n258\r\n", OutcomeUnknown),
-        (b"HTTP/1.1 422 No\r\n" + LENGTH, InvalidMessage),
-        (b"HTTP/1.1 401 No\r\n" + LENGTH, AuthenticationFailed),
-    ],
-)
-def test_a_dripping_answer_is_cut_at_the_deadline(listener: Listener, first, expected):
-    listener.drips(first, b" " * 600)  # whole after 30 s, and a read timeout would never strike
-    assert type(failure(resend(listener.url, timeout=1))) is expected
-    assert not listener.dripped
+def test_a_proxy_of_the_environment_is_used_but_where_it_says_no(listener: Listener, monkeypatch):
+    monkeypatch.setenv("http_proxy", listener.url)
+    send(resend("http://api.example.com"), plain(), ID)
+    assert listener.requests[0].startswith(b"POST http://api.example.com/emails HTTP/1.1\r\n")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    send(resend(listener.url), plain(), ID)
+    assert listener.requests[1].startswith(b"POST /emails HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize(
@@ -197,63 +167,3 @@ def test_of_a_huge_answer_only_the_beginning_is_read(listener: Listener, packed)
         tracemalloc.stop()
     assert receipt.message_id == "r-1"
     assert peak < 5_000_000
-
-
-@pytest.mark.parametrize("status", [200, 400, 500])
-def test_a_connection_serves_the_next_call_too(listener: Listener, status):
-    listener.answers(answer(status, b'{"id": "x"}'), answer(200, b'{"id": "x"}'))
-    provider = resend(listener.url)
-    if status != 200:
-        failure(provider)
-    send(provider, plain(), ID)
-    send(provider, plain(), ID)
-    assert listener.connections == 1
-
-
-def test_each_sending_thread_keeps_a_connection(listener: Listener):
-    threads = 4
-    together = threading.Barrier(threads, timeout=60)
-
-    def script(connection: socket.socket, _: int) -> None:
-        together.wait()  # all of them are on their way at once
-        connection.sendall(answer(200, b'{"id": "x"}'))
-
-    listener.script = script
-    provider = resend(listener.url, threads=threads)
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in range(3):
-            receipts = list(pool.map(lambda _: send(provider, plain(), ID), range(threads)))
-            assert len(receipts) == threads
-    assert listener.connections == threads
-
-
-def test_a_double_in_place_of_the_session_is_read_like_an_answer(monkeypatch: pytest.MonkeyPatch):
-    seen: list[requests.PreparedRequest] = []
-
-    def answer_at_once(_: Any, request: requests.PreparedRequest, **__: Any) -> requests.Response:
-        seen.append(request)
-        response = requests.Response()
-        response.status_code = 200
-        response.raw = urllib3.HTTPResponse(BytesIO(b'{"id": "d-1"}'), preload_content=False)
-        return response
-
-    monkeypatch.setattr(requests.Session, "send", answer_at_once)
-    assert send(resend("https://api.example.com"), plain(), ID).message_id == "d-1"
-    assert seen[0].url == "https://api.example.com/emails"
-    assert json.loads(seen[0].body or b"")["to"] == ["ann@example.com"]
-
-
-@pytest.mark.parametrize(
-    ("raised", "expected"),
-    [
-        (requests.ConnectionError("refused"), ProviderUnavailable),
-        (requests.ConnectTimeout(), ProviderUnavailable),
-        (requests.ReadTimeout(), OutcomeUnknown),
-    ],
-)
-def test_a_double_may_raise_what_requests_raises(monkeypatch, raised, expected):
-    def send(*_: Any, **__: Any) -> requests.Response:
-        raise raised
-
-    monkeypatch.setattr(requests.Session, "send", send)
-    assert type(failure(resend("https://api.example.com"))) is expected
