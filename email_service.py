@@ -6,7 +6,6 @@ What must survive a crash goes through the outbox instead.
 import logging
 from collections.abc import Sequence
 
-import attrs
 from attrs import frozen
 from flask import Flask, current_app
 
@@ -66,11 +65,14 @@ class EmailService:
 
         Raises `InvalidMessage` for marketing to several at once: each needs a link of their own.
         """
-        if message.from_email is None:
-            message = attrs.evolve(message, from_email=self._wiring().from_email)
-        if message.category == "marketing":
-            return self._with_unsubscribe_headers(message)
-        return message
+        wiring = self._wiring()
+        is_marketing = message.category == "marketing"
+        if is_marketing and len(message.recipients) > 1:
+            raise InvalidMessage("marketing goes to one address at a time", field="to")
+        has_link = "list-unsubscribe" in (name.lower() for name in message.headers)
+        adds_link = is_marketing and not has_link
+        links = wiring.links.headers(message.to[0].email) if adds_link else {}
+        return message.completed(wiring.from_email, links)
 
     def build(self, name: str, message: EmailMessage, key: str) -> WireRequest:
         """What would be posted to provider `name`, without posting it."""
@@ -136,14 +138,6 @@ class EmailService:
         facts = {"provider": name, "status": receipt.status}
         email_line(logger, logging.INFO, "accepted", email_id=key, to=to, **facts)
         return receipt
-
-    def _with_unsubscribe_headers(self, message: EmailMessage) -> EmailMessage:
-        if len(message.recipients) > 1:
-            raise InvalidMessage("marketing goes to one address at a time", field="to")
-        if "list-unsubscribe" in {name.lower() for name in message.headers}:
-            return message
-        headers = self.unsubscribe_links.headers(message.to[0].email)
-        return attrs.evolve(message, headers={**message.headers, **headers})
 
     def _wiring(self) -> _Wiring:
         wiring: _Wiring = current_app.extensions["email"]

@@ -6,7 +6,7 @@ Knows no single email, no settings but the app's name, and no database.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from attrs import evolve, fields_dict, frozen
+from attrs import fields_dict, frozen
 from flask import current_app, render_template
 
 from message import AddressLike, EmailMessage
@@ -73,8 +73,7 @@ def compose(
             "for each, because each carries its reader's own unsubscribe link"
         )
     context |= {"subject": message.subject, "recipient": message.to[0].email}
-    return evolve(
-        message,
+    return message.with_bodies(
         html=render_template(f"emails/{name}.html", **context),
         text=render_template(f"emails/{name}.txt", **context),
     )

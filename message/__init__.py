@@ -5,7 +5,7 @@ from message.attachment import Attachment
 from message.email_message import Category, EmailMessage, new_id
 from message.headers import one_line
 from message.mime import header_fields, to_mime
-from message.stored import from_json, to_json
+from message.stored import UnreadableMessage, from_json, to_json
 from message.unsubscribe import UnsubscribeLinks
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Attachment",
     "Category",
     "EmailMessage",
+    "UnreadableMessage",
     "UnsubscribeLinks",
     "from_json",
     "header_fields",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from email.utils import formataddr
+from functools import lru_cache
 
 from attrs import frozen
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
@@ -74,14 +75,19 @@ class Address:
 def _mailbox(value: str, name: str) -> str:
     text = one_line(value, name, 320)
     try:
-        checked = validate_email(text.strip(), check_deliverability=False)
+        ascii_email = _checked(text.strip())
     except EmailNotValidError as error:
         raise InvalidMessage(f"{name} is not a usable email address: {error}", field=name) from None
-    if checked.ascii_email is None:
+    if ascii_email is None:
         raise InvalidMessage(
             f"{name} has letters before the @ that providers cannot send to", field=name
         )
-    return checked.ascii_email
+    return ascii_email
+
+
+@lru_cache(maxsize=1024)  # a form, the message and a copy of it ask about the same address
+def _checked(email: str) -> str | None:
+    return validate_email(email, check_deliverability=False).ascii_email
 
 
 AddressLike = str | Address

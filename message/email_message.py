@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 from uuid6 import uuid7
 
 from errors import InvalidMessage
@@ -17,6 +17,7 @@ from message.address import Address, AddressLike, parse_addresses
 from message.attachment import Attachment
 from message.headers import MAX_LINE, extra_headers, one_line
 from message.plain_text import plain_text_from_html
+from message.unchecked import unchecked
 
 MAX_RECIPIENTS = 1000  # SendGrid's limit over to, cc and bcc; the others take less
 MAX_TOTAL_BYTES = 40 * 1024 * 1024  # Resend's limit, attachments counted as base64
@@ -155,32 +156,48 @@ class EmailMessage:
     def __attrs_post_init__(self) -> None:
         if not self.to:
             raise InvalidMessage("to is empty", field="to")
+        self._check_words()
+        self._drop_repeated_recipients()
+        if len(self.recipients) > MAX_RECIPIENTS:
+            raise InvalidMessage(
+                f"to, cc and bcc hold more than {MAX_RECIPIENTS} addresses", field="to"
+            )
+        self._check_bodies()
+
+    def with_bodies(self, *, html: str, text: str) -> "EmailMessage":
+        """This message with other bodies; only these are checked. Raises `InvalidMessage`."""
+        changed = self._changed(html=html, text=text)
+        changed._check_bodies()
+        return changed
+
+    def completed(self, sender: Address, more_headers: Mapping[str, str]) -> "EmailMessage":
+        """This message from `sender` if it names none, and with these headers too."""
+        if self.from_email and not more_headers:
+            return self
+        headers = extra_headers({**self.headers, **more_headers})
+        return self._changed(from_email=self.from_email or sender, headers=headers)
+
+    def _changed(self, **fields: Any) -> "EmailMessage":
+        return unchecked(EmailMessage, asdict(self, recurse=False) | fields)
+
+    def _check_bodies(self) -> None:
         if not self.html and not self.text:
             raise InvalidMessage("html and text are both empty", field="html")
         _body(self.html, "html")
         if not self.text:
             object.__setattr__(self, "text", plain_text_from_html(self.html))
         _body(self.text, "text")
-        self._check_words()
-        self._drop_repeated_recipients()
-        self._check_limits()
+        if self.size > MAX_TOTAL_BYTES:
+            raise InvalidMessage(
+                f"the message has {self.size} bytes; the limit is {MAX_TOTAL_BYTES}",
+                field="attachments",
+            )
 
     def _check_words(self) -> None:
         one_line(self.kind, "kind", 64)
         for name, words in (("category", Category), ("if_unknown", UnknownPolicy)):
             if getattr(self, name) not in get_args(words):
                 raise InvalidMessage(f"{name} must be one of {get_args(words)}", field=name)
-
-    def _check_limits(self) -> None:
-        if len(self.recipients) > MAX_RECIPIENTS:
-            raise InvalidMessage(
-                f"to, cc and bcc hold more than {MAX_RECIPIENTS} addresses", field="to"
-            )
-        if self.size > MAX_TOTAL_BYTES:
-            raise InvalidMessage(
-                f"the message has {self.size} bytes; the limit is {MAX_TOTAL_BYTES}",
-                field="attachments",
-            )
 
     def _drop_repeated_recipients(self) -> None:
         # Nobody gets a second copy for standing in two fields; SendGrid would refuse it.
