@@ -1,7 +1,10 @@
-"""The database: tables' base, short transactions, SQLite's lock, and why it cannot serve."""
+"""The database: tables' base, short transactions, SQLite's turns, and why it cannot serve."""
+
+from sqlalchemy import Engine
 
 from database.base import Base, UTCDateTime, db, iso, utc_now
 from database.outages import schema_is_behind, why_unavailable
+from database.postgresql import prepare_postgresql
 from database.sqlite import BUSY_TIMEOUT, prepare_sqlite
 from database.statements import (
     changed_rows,
@@ -26,7 +29,7 @@ __all__ = [
     "iso",
     "now",
     "now_in",
-    "prepare_sqlite",
+    "prepare",
     "returned",
     "schema_is_behind",
     "take_turns",
@@ -35,3 +38,11 @@ __all__ = [
     "utc_now",
     "why_unavailable",
 ]
+
+
+def prepare(engine: Engine) -> None:
+    """Make an engine ready for several processes, once and before its first connection."""
+    if engine.dialect.name == "sqlite":
+        prepare_sqlite(engine)
+    else:
+        prepare_postgresql(engine)
