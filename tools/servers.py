@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import psycopg
 from flask_migrate import upgrade
@@ -78,10 +79,14 @@ class PostgreSQL:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a fresh database with all migrations; it is dropped afterwards."""
+    def database(self, copy_of: str = "") -> Iterator[str]:
+        """The URL of a fresh database with all migrations; it is dropped afterwards.
+
+        With `copy_of`, the URL of another one that nobody is connected to, it holds the same.
+        """
         name = f"test{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+        template = urlsplit(copy_of).path.removeprefix("/") or "migrated"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield self._url(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
