@@ -10,7 +10,7 @@ CHANGED = $(shell git status --porcelain -uall 2>/dev/null | sed -E 's,.* ,,; s,
 TESTS_OF = $(wildcard $(foreach room,$(1),tests/$(room) tests/test_$(room).py tools/$(room)/tests))
 CHECKED = $(or $(call TESTS_OF,$(or $(ROOM),$(CHANGED))),$(if $(ROOM),,tests/message),$(error ROOM=$(ROOM) has no tests; name a folder or test_<name>.py of tests/, or a folder of tools/))
 
-.PHONY: help run check test init test-init lint simulator demo drill faults fuzz screenshots lock setup setup-dev browser
+.PHONY: help run check test init test-init lint simulator demo drill faults fuzz bench screenshots lock setup setup-dev browser
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -61,6 +61,10 @@ faults: setup-dev ## stop, freeze and poison real processes, take broker, databa
 
 fuzz: setup-dev ## 10,000 true and forged deliveries to each webhook of the running app (SEED=7 to repeat a run)
 	$(BIN)/python -m tools.drill fuzz $(if $(SEED),--seed $(SEED))
+
+bench: setup-dev ## measure every sender, the engine and the accept path beside their peers: ten minutes (ONLY=engine: one part)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tools/benchmarks/requirements.txt
+	@$(BIN)/python -m tools.benchmarks $(ONLY)
 
 screenshots: setup-dev browser ## draw the pictures of docs/screenshots/ that show emails and the gallery
 	$(BIN)/python -m tests.template.screenshots

@@ -1,10 +1,9 @@
 """The outbox: every email is a row first, and what happens to it is recorded there.
 
-    enqueue -> (commit) -> claim -> start -> call -> outcome
+    enqueue -> (commit) -> claim -> deliver -> outcome
 
-`engine` takes its turns: each is one transaction for many rows. `housekeeping` finds what was lost
-on the way. Changes of subscribers go the same way. `running` says who delivers: threads, Celery
-workers, or the request.
+`sweep` finds what was lost on the way. Changes of subscribers go the same way. `running` says
+who delivers: threads, Celery workers, or the request.
 """
 
 from outbox import (
@@ -24,7 +23,6 @@ from outbox.enqueue import enqueue
 from outbox.tables import (
     Attempt,
     EmailEvent,
-    OutboxBody,
     OutboxChange,
     OutboxEmail,
     OutboxRow,
@@ -35,7 +33,6 @@ from outbox.tables import (
 __all__ = [
     "Attempt",
     "EmailEvent",
-    "OutboxBody",
     "OutboxChange",
     "OutboxEmail",
     "OutboxRow",

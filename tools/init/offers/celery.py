@@ -5,7 +5,7 @@ from tools.init.offer import Offer
 OFFER = Offer(
     name="celery",
     what="delivery by Celery workers",
-    takes=("demo", "drill"),  # both run workers
+    takes=("benchmarks", "demo", "drill"),  # all run workers
     paths=(
         "outbox/celery_workers.py",
         "tasks.py",

@@ -151,7 +151,7 @@ def test_without_a_name_it_explains_itself_and_changes_nothing(root: Path, run: 
     [
         ({}, ()),
         ({"DROP": "contact, drill"}, ("contact", "drill")),
-        ({"DROP": "celery"}, ("celery", "demo", "drill")),
+        ({"DROP": "celery"}, ("benchmarks", "celery", "demo", "drill")),
         ({"DROP": "none"}, ()),
         ({"DROP": "all"}, tuple(all_offers())),
         ({"KEEP": "all"}, ()),
