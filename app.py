@@ -17,7 +17,7 @@ import config
 import log_setup
 import models  # noqa: F401  the tables, for migrations
 import webhooks
-from database import db, prepare_sqlite
+from database import db, prepare
 from errors import ConfigurationError
 from extensions import csrf, email, limiter, migrate
 from outbox import running
@@ -71,8 +71,7 @@ def _bind_extensions(app: Flask) -> None:
     limiter.init_app(app)
     email.init_app(app)
     with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            prepare_sqlite(db.engine)
+        prepare(db.engine)
 
 
 def _brand() -> dict[str, Any]:

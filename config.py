@@ -32,15 +32,6 @@ from setting_types import (
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
 # Seconds that one request may lose to a store of rate limits that is down or silent.
 REDIS_TIMEOUTS = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
-# A database that is away or locked gives a clear 503 rather than a request that hangs.
-POSTGRESQL_OPTIONS = {
-    "pool_pre_ping": True,  # connections from before its restart are replaced
-    "connect_args": {
-        "connect_timeout": 5,
-        # A frozen process must not keep rows locked for longer than a lease.
-        "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
-    },
-}
 
 
 def address(value: str) -> Address:
@@ -82,6 +73,7 @@ SETTINGS = (
     Setting("EMAIL_TIMEOUT", number(1, 300, float), "15"),
     Setting("EMAIL_LEASE", number(2, 3600, float), "60"),
     Setting("EMAIL_SWEEP", number(0.1, 3600, float), "5"),
+    Setting("EMAIL_BATCH", boolean, "true"),
     Setting("EMAIL_UNKNOWN_WAIT", number(0, 86400, float), "600"),
     Setting("DATABASE_URL", database_url, "sqlite:///app.db"),
     Setting("REDIS_URL", redis_url),
@@ -237,7 +229,7 @@ def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
     return {
         "DEBUG": values["FLASK_DEBUG"],
         "SQLALCHEMY_DATABASE_URI": values["DATABASE_URL"],
-        "SQLALCHEMY_ENGINE_OPTIONS": {} if is_sqlite else POSTGRESQL_OPTIONS,
+        "SQLALCHEMY_ENGINE_OPTIONS": {} if is_sqlite else {"pool_pre_ping": True},
         "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
         "RATELIMIT_STORAGE_OPTIONS": REDIS_TIMEOUTS if values["REDIS_URL"] else {},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(values["REDIS_URL"]),

@@ -11,7 +11,6 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_shutdown, worker_shutting_down
 
-import outbox
 from app import app as flask_app
 from outbox import running
 
@@ -19,9 +18,12 @@ celery: Celery[Any] = running.worker_celery(flask_app)
 
 
 @celery.task(name=running.TASK)
-def send_email_task(email_id: str) -> None:
-    """Deliver one email of the outbox. A repeat, or an id that is gone, does nothing."""
-    outbox.deliver(email_id)
+def send_email_task(*ids: str) -> str:
+    """Deliver these emails of the outbox; returns what became of them, as "3 accepted".
+
+    A repeat, or an id that is gone, does nothing.
+    """
+    return running.deliver_soon(ids)
 
 
 @setup_logging.connect

@@ -88,6 +88,14 @@ def show(email_id: str) -> None:
         click.echo(f"  {iso(moment.at)}  {moment.type:<20} {moment.detail}".rstrip())
 
 
+def _retry_failed() -> int:
+    total = 0
+    while count := outbox.actions.retry_some_failed(db.session(), by=_this_command()):
+        db.session.commit()
+        total += count
+    return total
+
+
 @email_commands.command("retry")
 @click.argument("email_id", required=False)
 @click.option("--failed", is_flag=True, help="Every email that failed.")
@@ -95,14 +103,14 @@ def retry(email_id: str | None, failed: bool) -> None:
     """Queue one failed email again, or all of them with --failed."""
     if bool(email_id) == failed:
         raise click.UsageError("give either an id or --failed")
+    count = 1
     if failed:
-        count = outbox.actions.retry_all_failed(db.session(), by=_this_command())
+        count = _retry_failed()
     else:
         row = _find(email_id or "")
         if not outbox.actions.retry(db.session(), row.id, by=_this_command()):
             why = "its body was removed" if row.redacted_at else "only failed emails are retried"
             raise click.ClickException(f"{row.id} is {row.state}; {why}")
-        count = 1
     db.session.commit()
     click.echo(f"{count} queued again; the running app delivers them")
 

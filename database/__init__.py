@@ -1,16 +1,21 @@
-"""The database: tables' base, short transactions, SQLite's lock, and why it cannot serve."""
+"""The database: tables' base, short transactions, SQLite's turns, and why it cannot serve."""
+
+from sqlalchemy import Engine
 
 from database.base import Base, UTCDateTime, db, iso, utc_now
 from database.outages import schema_is_behind, why_unavailable
+from database.postgresql import prepare_postgresql
 from database.sqlite import BUSY_TIMEOUT, prepare_sqlite
 from database.statements import (
     changed_rows,
     insert_if_new,
     insert_new,
     now,
+    now_in,
     returned,
     take_turns,
     transaction,
+    try_turn,
 )
 
 __all__ = [
@@ -23,11 +28,21 @@ __all__ = [
     "insert_new",
     "iso",
     "now",
-    "prepare_sqlite",
+    "now_in",
+    "prepare",
     "returned",
     "schema_is_behind",
     "take_turns",
     "transaction",
+    "try_turn",
     "utc_now",
     "why_unavailable",
 ]
+
+
+def prepare(engine: Engine) -> None:
+    """Make an engine ready for several processes, once and before its first connection."""
+    if engine.dialect.name == "sqlite":
+        prepare_sqlite(engine)
+    else:
+        prepare_postgresql(engine)

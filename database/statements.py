@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Delete, Update, func, select
+from sqlalchemy import ColumnElement, CursorResult, Delete, Update, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -34,21 +34,33 @@ def now(session: Session) -> datetime:
     return moment
 
 
+def now_in(session: Session) -> "datetime | ColumnElement[datetime]":
+    """The same time as a value of an INSERT, without asking for it first."""
+    return utc_now() if session.get_bind().dialect.name == "sqlite" else func.now()
+
+
 def insert_if_new(session: Session, table: type[Base], row: Mapping[str, Any]) -> bool:
     """Add `row`, with every column it needs; False if a unique column has its value already.
 
     One statement, so that of two that add the same row at once only one does.
     """
-    return bool(insert_new(session, table, [row]))
+    statement = _insert(session)(table.__table__).on_conflict_do_nothing()
+    counted = {"preserve_rowcount": True}
+    result = session.execute(statement.values(row), execution_options=counted)
+    assert isinstance(result, CursorResult)  # noqa: S101  for the type checker: these give one
+    return bool(result.rowcount)
 
 
 def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> set[Any]:
     """Add those of `rows` whose unique columns have new values, in order; their primary keys."""
     if not rows:
         return set()
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).on_conflict_do_nothing().returning(*table.__table__.primary_key)
-    return set(session.scalars(statement, rows))
+    statement = _insert(session)(table).on_conflict_do_nothing()
+    return set(session.scalars(statement.returning(*table.__table__.primary_key), rows))
+
+
+def _insert(session: Session) -> Any:
+    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
 
 
 def changed_rows(session: Session, statement: Update | Delete) -> int:
@@ -76,3 +88,14 @@ def take_turns(session: Session, key: str) -> None:
         begin_writing(session.connection())
     else:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+
+
+def try_turn(session: Session, key: str) -> bool:
+    """Whether nobody else has the turn of `key`; it is ours until the transaction ends.
+
+    SQLite lives on one machine, where two of the kind do no harm: there it is always ours.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return True
+    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(key, 0))
+    return bool(session.scalar(select(lock)))

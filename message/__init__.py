@@ -2,7 +2,7 @@
 
 from message.address import Address, AddressLike
 from message.attachment import Attachment
-from message.email_message import Category, EmailMessage, new_id
+from message.email_message import Category, EmailMessage, id_at, new_id
 from message.headers import one_line
 from message.mime import header_fields, to_mime
 from message.stored import UnreadableMessage, from_json, to_json
@@ -18,6 +18,7 @@ __all__ = [
     "UnsubscribeLinks",
     "from_json",
     "header_fields",
+    "id_at",
     "new_id",
     "one_line",
     "to_json",

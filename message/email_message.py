@@ -42,6 +42,12 @@ def new_id() -> str:
     return str(uuid7())
 
 
+def id_at(moment: datetime) -> str:
+    """What every id made after `moment` sorts behind (RFC 9562: milliseconds come first)."""
+    digits = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{digits[:8]}-{digits[8:]}-7000-8000-000000000000"
+
+
 def _to(value: AddressLike | Iterable[AddressLike]) -> tuple[Address, ...]:
     return parse_addresses(value, "to")
 

@@ -1,9 +1,10 @@
 """The outbox: every email is a row first, and what happens to it is recorded there.
 
-    enqueue -> (commit) -> claim -> deliver -> outcome
+    enqueue -> (commit) -> claim -> start -> call -> outcome
 
-`sweep` finds what was lost on the way. Changes of subscribers go the same way. `running` says
-who delivers: threads, Celery workers, or the request.
+`engine` takes its turns: each is one transaction for many rows. `housekeeping` finds what was lost
+on the way. Changes of subscribers go the same way. `running` says who delivers: threads, Celery
+workers, or the request.
 """
 
 from outbox import (
@@ -23,6 +24,7 @@ from outbox.enqueue import enqueue
 from outbox.tables import (
     Attempt,
     EmailEvent,
+    OutboxBody,
     OutboxChange,
     OutboxEmail,
     OutboxRow,
@@ -33,6 +35,7 @@ from outbox.tables import (
 __all__ = [
     "Attempt",
     "EmailEvent",
+    "OutboxBody",
     "OutboxChange",
     "OutboxEmail",
     "OutboxRow",

@@ -1,14 +1,16 @@
 """What a person may do to a row that stands still, and what an event proves about it."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from database import utc_now
-from outbox.retention import redact_accepted
-from outbox.states import move
-from outbox.tables import OutboxEmail, OutboxRow, State
+from database import now_in, utc_now
+from outbox.retention import BATCH, redact_accepted
+from outbox.settling import MAY_HAVE_ARRIVED
+from outbox.states import MOVES, move
+from outbox.tables import OutboxEmail, OutboxRow, State, in_state
 from outbox.timeline import add_event
 
 BY_HAND = "by hand"
@@ -24,15 +26,31 @@ def retry(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
     if row is None or row.redacted_at:
         return False
     moved = move(
-        session, row_id, State.FAILED, State.QUEUED, due_at=utc_now(), attempts=0, crashes=0,
-        quarantined=False,
+        session, row_id, State.FAILED, State.QUEUED, due_at=now_in(session), attempts=0,
+        crashes=0, quarantined=False, **_anywhere(row),
     )  # fmt: skip
     return moved and _noted(session, row_id, "retried", by)
 
 
+def _anywhere(row: OutboxRow) -> dict[str, Any]:
+    """An email may go out through any provider again; a subscriber stays where the list is."""
+    return {"only_provider": None} if isinstance(row, OutboxEmail) and not row.pinned else {}
+
+
 def cancel(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
-    """Take a queued row back; False if it is not queued, or a worker was faster."""
-    moved = move(session, row_id, State.QUEUED, State.CANCELLED, last_error=f"cancelled {by}")
+    """Take a queued row back; False if it is not queued, or a worker was faster.
+
+    One that an earlier call may have sent becomes `unknown`, and is not sent again.
+    """
+    row = session.get(OutboxRow, row_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        return False
+    pinned = row.pinned and isinstance(row, OutboxEmail)
+    moved = move(
+        session, row_id, State.QUEUED, State.UNKNOWN if pinned else State.CANCELLED,
+        last_error=f"cancelled {by}; {MAY_HAVE_ARRIVED}" if pinned else f"cancelled {by}",
+        **({"unknown_since": now_in(session), "if_unknown": "hold"} if pinned else {}),
+    )  # fmt: skip
     return moved and _noted(session, row_id, "cancelled", by)
 
 
@@ -61,7 +79,8 @@ def resolve_as_sent(session: Session, row_id: str, *, by: str = BY_HAND) -> bool
 def resolve_by_resending(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
     """Send an unknown email again, at the risk of a second copy; False if it is not unknown."""
     moved = move(
-        session, row_id, State.UNKNOWN, State.QUEUED, due_at=utc_now(), attempts=0, pinned=False,
+        session, row_id, State.UNKNOWN, State.QUEUED, due_at=now_in(session), attempts=0,
+        pinned=False, only_provider=None, single=True, batch_id=None, unknown_since=None,
         last_error=f"resolved {by}: sent again",
     )  # fmt: skip
     return moved and _noted(session, row_id, "resolved", f"{by}: sent again")
@@ -75,22 +94,29 @@ def confirm_accepted(
     provider_message_id: str | None,
     at: datetime,
 ) -> None:
-    """An event proves that `provider` has the email: an `unknown` one becomes `accepted`."""
-    if email.state != State.UNKNOWN:
+    """An event proves that `provider` has the email: whatever waits or is over is `accepted`."""
+    source = State(email.state)
+    if source is State.ACCEPTED or State.ACCEPTED not in MOVES[source]:
         return
+    if source is State.SENDING:
+        return  # the call's own answer comes; where it does not, the event decides
     move(
-        session, email.id, State.UNKNOWN, State.ACCEPTED, accepted_at=at, pinned=False,
-        provider=provider, provider_message_id=provider_message_id or email.provider_message_id,
-        last_error=None,
+        session, email.id, source, State.ACCEPTED, accepted_at=at, pinned=False,
+        only_provider=None, unknown_since=None, provider=provider, last_error=None,
+        provider_message_id=provider_message_id or email.provider_message_id,
     )  # fmt: skip
     session.refresh(email)
     redact_accepted(session, email.id, utc_now())
 
 
-def retry_all_failed(session: Session, *, by: str = BY_HAND) -> int:
-    """Queue every failed row again; returns how many."""
-    failed = session.scalars(select(OutboxRow.id).where(OutboxRow.state == State.FAILED)).all()
-    return sum(retry(session, row_id, by=by) for row_id in failed)
+def retry_some_failed(session: Session, *, by: str = BY_HAND) -> int:
+    """Queue some failed rows again, 500 at most; how many, 0 when none is left.
+
+    Commit, and call it again: nobody waits long for the database.
+    """
+    failed = select(OutboxRow.id).where(in_state(State.FAILED), OutboxRow.redacted_at.is_(None))
+    some = session.scalars(failed.order_by(OutboxRow.created_at).limit(BATCH)).all()
+    return sum(retry(session, row_id, by=by) for row_id in some)
 
 
 def _noted(session: Session, row_id: str, what: str, detail: str) -> bool:

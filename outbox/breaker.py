@@ -1,18 +1,27 @@
-"""Which providers may be called now. The state is a row, so that all processes share it."""
+"""Which providers may be called now, and how often.
+
+What a provider answered is a row that all processes share. What this process could not even reach
+(DNS, a refused connection, TLS) closes the provider to this process alone: its network may be the
+one that is broken.
+"""
 
 import logging
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from attrs import frozen
-from flask import current_app
+from attrs import define, field, frozen
+from flask import Flask, current_app
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from database import changed_rows, insert_if_new, iso
 from errors import EmailSendError, RateLimited, UnsupportedFeature
+from extensions import email
 from log_setup import mask
+from outbox import pacing
 from outbox.tables import ProviderState
 from providers import Receipt
 
@@ -26,10 +35,21 @@ WORTH_WAITING = 30.0  # seconds of rate limit for which a row stays with its pro
 
 @frozen
 class Availability:
-    """`usable` providers in order of preference; `probe` may be called once, to see if it works."""
+    """`permits` are the calls that each provider's rate allows now, the first choice first.
 
-    usable: tuple[str, ...]
-    probe: str | None
+    `first` is the one for rows that may go to any; None while it is waited for. `probe` may be
+    called once, to see if it works. `opens_at` is when anything changes, if that is known.
+    """
+
+    permits: Mapping[str, int]
+    first: str | None
+    probe: str | None = None
+    opens_at: datetime | None = None
+
+    @property
+    def usable(self) -> list[str]:
+        """Those that may be called now."""
+        return [name for name, calls in self.permits.items() if calls]
 
     @property
     def any(self) -> bool:
@@ -37,23 +57,79 @@ class Availability:
         return bool(self.usable or self.probe)
 
 
-def availability(session: Session, chain: Sequence[str], moment: datetime) -> Availability:
+States = dict[str, ProviderState]
+"""What is stored of each provider; one without a row has never failed and has no rate."""
+
+
+def load_states(session: Session, *, lock: bool = False) -> States:
+    """What all processes know of the providers.
+
+    With `lock` those that have a rate are locked, so that their permits are ours until the commit.
+    """
+    statement = select(ProviderState).execution_options(populate_existing=True)
+    rated = [name for name in email.chain if email.provider(name).rate] if lock else []
+    states = {state.name: state for state in session.scalars(statement)}
+    if rated:
+        for name in rated:
+            if name not in states:
+                insert_if_new(session, ProviderState, {"name": name, "failures": 0})
+        mine = statement.where(ProviderState.name.in_(rated)).order_by(ProviderState.name)
+        states |= {state.name: state for state in session.scalars(mine.with_for_update())}
+    return states
+
+
+def availability(states: States, moment: datetime) -> Availability:
     """What may be called at `moment`. A provider under a short rate limit is waited for."""
-    states = {state.name: state for state in session.scalars(select(ProviderState))}
-    usable: list[str] = []
+    permits: dict[str, int] = {}
+    opens: list[datetime] = []
+    first: str | None = None
     probe: str | None = None
-    for name in chain:
+    waiting = False
+    for name in email.chain:
         state = states.get(name)
-        if state is None:
-            usable.append(name)
-        elif state.rate_until and state.rate_until > moment:
-            if state.rate_until - moment <= timedelta(seconds=WORTH_WAITING):
-                break
-        elif state.open_until is None:
-            usable.append(name)
-        elif state.open_until <= moment and not (state.probe_until and state.probe_until > moment):
-            probe = probe or name
-    return Availability(tuple(usable), probe)
+        if closed := reachability().closed_for(name):
+            opens.append(moment + timedelta(seconds=closed))
+            continue
+        if state and state.open_until:
+            opens.append(max(state.open_until, state.probe_until or state.open_until))
+            if opens[-1] <= moment and may_probe_with_email(name):
+                probe = probe or name
+            continue
+        rate, next_at = email.provider(name).rate, state.next_at if state else None
+        permits[name] = pacing.permits(rate, next_at, moment)
+        if not permits[name] and next_at:
+            opens.append(pacing.opens_at(rate, next_at))
+            # A long wait is as good as a pause: others are tried meanwhile.
+            waiting = waiting or opens[-1] - moment <= timedelta(seconds=WORTH_WAITING)
+        elif first is None and not waiting:
+            first = name
+        if reachability().is_doubtful(name):
+            permits[name] = min(permits[name], 1)
+    later = [at for at in opens if at > moment]
+    return Availability(permits, first, probe, min(later, default=None))
+
+
+def take_permits(states: States, calls: Mapping[str, int], moment: datetime) -> None:
+    """Count so many calls to each provider; `load_states` has locked those with a rate."""
+    for name, count in calls.items():
+        rate = email.provider(name).rate
+        if rate and count:
+            state = states[name]
+            state.next_at = pacing.after_calls(rate, state.next_at, moment, count)
+
+
+def may_probe_with_email(name: str) -> bool:
+    """Whether an email may be risked to see if a provider works: not without a key to repeat it.
+
+    The others are asked whether they know our key (`housekeeping.check_paused`).
+    """
+    return email.provider(name).capabilities.idempotency_window > 0
+
+
+def is_paused(session: Session, name: str) -> bool:
+    """Whether nobody calls the provider until somebody finds out that it is back."""
+    paused = select(ProviderState.open_until).where(ProviderState.name == name)
+    return session.scalar(paused) is not None
 
 
 def begin_probe(session: Session, name: str, moment: datetime) -> bool:
@@ -71,18 +147,26 @@ def begin_probe(session: Session, name: str, moment: datetime) -> bool:
     return bool(changed_rows(session, statement))
 
 
-def record(session: Session, name: str, answer: Receipt | Exception, moment: datetime) -> None:
-    """Learn from one answer of provider `name`."""
-    if isinstance(answer, UnsupportedFeature) or not isinstance(answer, Receipt | EmailSendError):
-        return  # it was not called, or broke on our side
-    if isinstance(answer, RateLimited):
-        if answer.status == 429:
-            wait = timedelta(seconds=answer.retry_after or 1.0)
-            _change(session, name, rate_until=moment + wait)
-    elif isinstance(answer, EmailSendError) and answer.trips_breaker:
-        _count_fault(session, name, answer, moment)
-    else:
-        _close(session, name)
+def record(
+    session: Session, states: States, name: str, answers: Iterable[object], moment: datetime
+) -> None:
+    """Learn from answers of provider `name`, in the order in which they came."""
+    for answer in answers:
+        if isinstance(answer, UnsupportedFeature) or not isinstance(
+            answer, Receipt | EmailSendError
+        ):
+            continue  # it was not called, or broke on our side
+        if isinstance(answer, EmailSendError) and not answer.reached:
+            reachability().missed(name, answer)
+            _end_probe(states.get(name))
+            continue
+        reachability().reached(name)
+        if isinstance(answer, RateLimited):
+            _wait(session, states, name, answer, moment)
+        elif isinstance(answer, EmailSendError) and answer.trips_breaker:
+            _count_fault(session, states, name, answer, moment)
+        else:
+            _close(states.get(name))
 
 
 class CallState(StrEnum):
@@ -125,43 +209,120 @@ def _status(state: ProviderState | None, moment: datetime) -> CallStatus:
     if state and state.open_until:
         what = CallState.PAUSED if state.open_until > moment else CallState.PROBING
         return CallStatus(what, state.open_until, state.reason or "")
-    if state and state.rate_until and state.rate_until > moment:
-        return CallStatus(CallState.RATE_LIMITED, state.rate_until)
+    # The rate itself is no news; a provider that asked us to wait is.
+    if state and state.next_at and state.next_at > moment + timedelta(seconds=1):
+        return CallStatus(CallState.RATE_LIMITED, state.next_at)
     return CallStatus(CallState.OK)
 
 
-def _count_fault(session: Session, name: str, error: EmailSendError, moment: datetime) -> None:
-    insert_if_new(session, ProviderState, {"name": name, "failures": 0})
-    state = session.get_one(ProviderState, name, with_for_update=True, populate_existing=True)
+def _wait(
+    session: Session, states: States, name: str, error: RateLimited, moment: datetime
+) -> None:
+    """It asked everybody to wait, or (409) one row: either way it answered, so a probe is over."""
+    _close(states.get(name))
+    if error.status == 429:
+        state = _locked(session, states, name)
+        state.next_at = pacing.after_wait(
+            email.provider(name).rate, state.next_at, moment, error.retry_after or 1.0
+        )
+
+
+def _end_probe(state: ProviderState | None) -> None:
+    """Nothing was learned: another process may probe at once."""
+    if state and state.probe_until:
+        state.probe_until = None
+
+
+def _count_fault(
+    session: Session, states: States, name: str, error: EmailSendError, moment: datetime
+) -> None:
+    state = _locked(session, states, name)
     if state.open_until and not state.probe_until and not error.pauses_provider:
         return  # a call that began before the breaker opened says nothing new
     state.failures += 1
     if error.pauses_provider:
         state.open_until = moment + timedelta(seconds=max(PAUSE, error.retry_after or 0))
     elif state.open_until or state.failures >= THRESHOLD:
-        doubled = SHORTEST_OPEN * 2 ** max(0, min(state.failures - THRESHOLD, 10))
-        state.open_until = moment + timedelta(seconds=min(LONGEST_OPEN, doubled))
+        state.open_until = moment + timedelta(seconds=_open_for(state.failures))
     state.probe_until = None
-    state.reason = _reason(error)
+    state.reason = mask(f"{error.code}: {error}")
     if state.open_until:
         logger.warning("provider %s is left alone: %s", name, _status(state, moment))
 
 
-def _close(session: Session, name: str) -> None:
+def _close(state: ProviderState | None) -> None:
     # Hardly ever a row to change, so that a success costs no write.
-    changed = or_(ProviderState.failures > 0, ProviderState.open_until.is_not(None))
-    changed_rows(
-        session,
-        update(ProviderState)
-        .where(ProviderState.name == name, changed)
-        .values(failures=0, open_until=None, probe_until=None, rate_until=None, reason=None),
-    )
+    if state and (state.failures or state.open_until):
+        if state.open_until:
+            logger.warning("provider %s is back", state.name)
+        state.failures = 0
+        state.open_until = state.probe_until = state.reason = None
 
 
-def _change(session: Session, name: str, **values: object) -> None:
+def _locked(session: Session, states: States, name: str) -> ProviderState:
+    session.flush()  # what was learned so far; it would be read over
     insert_if_new(session, ProviderState, {"name": name, "failures": 0})
-    changed_rows(session, update(ProviderState).where(ProviderState.name == name).values(values))
+    states[name] = session.get_one(
+        ProviderState, name, with_for_update=True, populate_existing=True
+    )
+    return states[name]
 
 
-def _reason(error: EmailSendError) -> str:
-    return mask(f"{error.code}: {error}")
+def _open_for(failures: int) -> float:
+    doubled = SHORTEST_OPEN * 2 ** max(0, min(failures - THRESHOLD, 10))
+    return float(min(LONGEST_OPEN, doubled))
+
+
+@define
+class _Misses:
+    count: int = 0
+    closed_until: float = 0.0  # of the monotonic clock
+
+
+@define
+class Reachability:
+    """What this process alone could not reach. Closed for a while after some misses in a row."""
+
+    _misses: dict[str, _Misses] = field(factory=dict)
+    _lock: threading.Lock = field(factory=threading.Lock)
+
+    def closed_for(self, name: str) -> float:
+        """For how many seconds this process leaves the provider alone; 0 if it does not."""
+        misses = self._misses.get(name)
+        return max(0.0, misses.closed_until - time.monotonic()) if misses else 0.0
+
+    def is_doubtful(self, name: str) -> bool:
+        """Whether one call is enough to see if the provider is in reach again."""
+        misses = self._misses.get(name)
+        return misses is not None and misses.count >= THRESHOLD
+
+    def missed(self, name: str, error: EmailSendError) -> None:
+        """A call did not reach the provider."""
+        with self._lock:
+            misses = self._misses.setdefault(name, _Misses())
+            misses.count += 1
+            if misses.count < THRESHOLD:
+                return
+            pause = _open_for(misses.count)
+            misses.closed_until = time.monotonic() + pause
+        logger.warning(
+            "provider %s cannot be reached from here (%s); this process tries again in %.0f s",
+            name, mask(str(error)), pause,
+        )  # fmt: skip
+
+    def reached(self, name: str) -> None:
+        """A call got an answer."""
+        if name in self._misses:
+            with self._lock:
+                self._misses.pop(name, None)
+
+
+def init_app(app: Flask) -> None:
+    """Begin with every provider in reach."""
+    app.extensions["reachability"] = Reachability()
+
+
+def reachability() -> Reachability:
+    """What this process could not reach of late."""
+    found: Reachability = current_app.extensions["reachability"]
+    return found

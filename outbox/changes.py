@@ -11,18 +11,12 @@ from typing import Any
 from flask import current_app
 from sqlalchemy.orm import Session
 
-from database import utc_now
-from errors import (
-    AuthenticationFailed,
-    OutcomeUnknown,
-    ProviderUnavailable,
-    QuotaExceeded,
-    UnsupportedFeature,
-)
+from database import now_in, utc_now
+from errors import UnsupportedFeature
 from extensions import email
 from message import new_id
-from outbox.tables import OutboxChange, State
-from providers import Receipt, SubscriberChange, change_from_json, change_to_json, kind_of
+from outbox.tables import Lane, OutboxBody, OutboxChange, State
+from providers import SubscriberChange, change_to_json, kind_of
 
 
 def enqueue_change(
@@ -36,28 +30,16 @@ def enqueue_change(
         raise UnsupportedFeature("SUBSCRIBERS_ENABLED is false, so no subscribers are kept")
     provider = email.chain[0]
     email.provider(provider).check_change(change)
-    created_at = utc_now()
     row = OutboxChange(
-        id=new_id(), kind=kind_of(change), category="subscriber", origin=origin,
-        recipient=change.email, subject=kind_of(change), message=change_to_json(change),
-        if_unknown="resend", sensitive=False, state=State.QUEUED, due_at=created_at,
-        created_at=created_at, provider=provider,
-        pinned=True,  # a list of subscribers lives with one provider
-        quarantined=False, marks=[],
+        id=new_id(), kind=kind_of(change), category="subscriber", lane=Lane.CHANGES,
+        origin=origin, recipient=change.email, subject=kind_of(change), if_unknown="resend",
+        sensitive=False, state=State.QUEUED, due_at=now_in(session), created_at=utc_now(),
+        provider=provider, only_provider=provider,  # a list of subscribers lives with one provider
+        pinned=False, quarantined=False, marks=[],
+        body=OutboxBody(message=change_to_json(change)),
     )  # fmt: skip
     session.add(row)
     return row
-
-
-def call(provider: str, stored: dict[str, Any], key: str) -> Receipt:
-    """Make a stored change at its provider. Raises `EmailSendError`s that leave the rest alone.
-
-    An unknown outcome is worth another try, and so is a refused key, which somebody may mend.
-    """
-    try:
-        return email.change_subscriber(provider, change_from_json(stored), key)
-    except (OutcomeUnknown, AuthenticationFailed, QuotaExceeded) as error:
-        raise ProviderUnavailable(str(error), error.status, provider=provider) from error
 
 
 def hash_of(stored: dict[str, Any]) -> str:

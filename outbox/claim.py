@@ -1,215 +1,235 @@
-"""Taking due rows for this process, so that no two processes ever hold the same one."""
+"""Taking due rows for this process, lane by lane, so that no two processes hold the same one."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from attrs import frozen
+from attrs import define, evolve, field, frozen
 from flask import current_app
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from database import now, transaction
 from extensions import email
 from message import new_id
-from outbox.breaker import Availability, availability, begin_probe
-from outbox.retention import redact_accepted
-from outbox.states import check_move, move
-from outbox.suppression import Suppressed, suppressed
-from outbox.tables import OutboxRow, State
-from outbox.timeline import add_event
+from outbox import breaker
+from outbox.breaker import Availability, States
+from outbox.jobs import Held, Job
+from outbox.kinds import kind_of_row
+from outbox.settling import settle
+from outbox.states import check_move
+from outbox.tables import OUTBOX, QUARANTINED, Lane, OutboxRow, State, in_state
+
+ROWS_A_TURN = 200  # so that a turn does not hold SQLite's write lock for long
+BYTES_A_BATCH = 8 * 1024 * 1024
+NARROW = [OUTBOX.c[name] for name in Held.__annotations__]
 
 
 @frozen(kw_only=True)
-class Claimed:
-    """A row that is ours until `lease_until`; `token` proves it when the outcome is recorded.
+class Room:
+    """How much may be claimed: `calls` for each lane, the first lane first.
 
-    `task` says whether `stored` is a frozen message (`email`) or a frozen change (`subscriber`).
-    `provider` is the one to call; `pinned` says that the row must stay with it, because an earlier
-    call may have been accepted there.
+    `ids` restricts it to some rows, `overdue` to those that have been due for so many seconds.
+    `owed` says that marketing has waited long enough behind the others for one call.
     """
 
-    id: str
-    task: str
-    recipient: str
-    sensitive: bool
-    token: str
-    lease_until: datetime
-    stored: dict[str, Any]
-    attempts: int
-    provider: str
-    pinned: bool
+    calls: Mapping[Lane, int]
+    ids: Sequence[str] | None = None
+    overdue: float = 0
+    quarantined: bool = False
+    owed: bool = False
+
+    @classmethod
+    def for_one(cls, *ids: str, quarantined: bool = False) -> "Room":
+        """Room for one call, in whatever lane."""
+        return cls(calls=dict.fromkeys(Lane, 1), ids=ids or None, quarantined=quarantined)
 
 
-def claim(
-    limit: int,
-    *,
-    ids: Iterable[str] | None = None,
-    overdue: float = 0,
-    quarantined: bool = False,
-    changes: int | None = None,
-) -> list[Claimed]:
-    """Lease up to `limit` due rows, emails first, the longest waiting first; only `ids` if given.
+@define
+class _Budget:
+    """What is left of the permits while rows are handed to providers."""
 
-    At most `changes` of them are changes of subscribers. With `overdue` only rows that have been
-    due for that many seconds. `quarantined` rows, with which a worker died, are claimed only when
-    asked for. Rows that expired or whose recipients are suppressed are settled in the same
-    transaction and not returned; while no provider may be called nothing is claimed.
+    available: Availability
+    used: dict[str, int] = field(factory=dict)
+
+    def left(self, name: str) -> int:
+        return self.available.permits.get(name, 0) - self.used.get(name, 0)
+
+    def take(self, name: str) -> None:
+        self.used[name] = self.used.get(name, 0) + 1
+
+    def usable(self) -> list[str]:
+        return [name for name in self.available.permits if self.left(name) > 0]
+
+
+def claim(session: Session, states: States, room: Room, moment: datetime) -> list[Job]:
+    """Lease due rows and give each its provider, within the permits of its rate.
+
+    Rows that expired or whose recipients are suppressed are settled in the same transaction and
+    not returned; while no provider may be called nothing is claimed.
     """
-    with transaction() as session:
-        moment = now(session)
-        callable_now = availability(session, email.chain, moment)
-        if not callable_now.any:
-            return []
-        due = and_(
-            OutboxRow.state == State.QUEUED,
-            OutboxRow.due_at <= moment - timedelta(seconds=overdue),
-            OutboxRow.quarantined.is_(quarantined),
-            may_go_out_through(callable_now),
-        )
-        if ids is not None:
-            due = and_(due, OutboxRow.id.in_(list(ids)))
-        limit = limit if callable_now.usable else 1
-        rows = _lease(session, and_(due, OutboxRow.task == "email"), limit, moment)
-        room = limit - len(rows)
-        room = room if changes is None else min(room, changes)
-        if room > 0 and callable_now.usable:  # a change is no probe
-            rows += _lease(session, and_(due, OutboxRow.task == "subscriber"), room, moment)
-        stopped = suppressed(session, (row.message for row in rows))
-        live = [row for row in rows if not _settled(session, row, moment, stopped)]
-        return _with_providers(session, live, callable_now, moment)
+    budget = _Budget(breaker.availability(states, moment))
+    if not budget.available.any:
+        return []
+    jobs: list[Job] = []
+    if room.owed and (calls := room.calls.get(Lane.MARKETING)):
+        jobs += _claim_lane(session, Lane.MARKETING, min(1, calls), budget, room, moment)
+        for job in jobs:
+            job.urgent = True
+    for lane in Lane:
+        calls = room.calls.get(lane, 0)
+        got = _claim_lane(session, lane, calls, budget, room, moment) if calls > 0 else []
+        jobs += got
+        backlog = len(got) >= calls and (calls > 0 or lane is Lane.TRANSACTIONAL)
+        if backlog or not (budget.usable() or budget.available.probe):
+            break  # what comes after it waits
+    _lease(session, jobs)
+    breaker.take_permits(states, budget.used, moment)
+    return jobs
 
 
-def quarantined_is_due() -> bool:
+def quarantined_is_due(session: Session, moment: datetime) -> bool:
     """Whether a row with which a worker died waits, and may be delivered alone now."""
-    with transaction() as session:
-        moment = now(session)
-        callable_now = availability(session, email.chain, moment)
-        due = select(OutboxRow.id).where(
-            OutboxRow.state == State.QUEUED,
-            OutboxRow.quarantined,
-            OutboxRow.due_at <= moment,
-            may_go_out_through(callable_now),
-        )
-        return callable_now.any and session.scalar(due.limit(1)) is not None
+    budget = _Budget(breaker.availability(breaker.load_states(session), moment))
+    due = and_(in_state(State.QUEUED), QUARANTINED, OutboxRow.due_at <= moment, _reach(budget))
+    return budget.available.any and session.scalar(select(OUTBOX.c.id).where(due)) is not None
 
 
-def release(claimed: Claimed) -> None:
-    """Give a claimed row back untouched, for somebody else to claim at once."""
-    with transaction() as session:
-        move(session, claimed.id, State.SENDING, State.QUEUED, token=claimed.token)
+def may_go_out(available: Availability) -> ColumnElement[bool]:
+    """Whether a row does not wait for a provider that may not be called."""
+    return _reach(_Budget(available))
 
 
-def may_go_out_through(callable_now: Availability) -> ColumnElement[bool]:
-    """Whether a row is not bound to a provider that may not be called."""
-    names = [*callable_now.usable, *filter(None, [callable_now.probe])]
-    known = email.chain  # a provider that is no longer configured is looked at as well
-    return or_(
-        OutboxRow.pinned.is_(False),
-        OutboxRow.provider.in_(names),
-        OutboxRow.provider.not_in(known),
-    )
-
-
-def _lease(
-    session: Session, due: ColumnElement[bool], limit: int, moment: datetime
-) -> list[OutboxRow]:
-    check_move(State.QUEUED, State.SENDING)
-    # A common table expression, because PostgreSQL may run a plain subquery several times and
-    # then takes more than `limit`. The outer WHERE repeats the predicate, because without it
-    # PostgreSQL hands a row out twice.
-    chosen = (
-        select(OutboxRow.id)
-        .where(due)
-        .order_by(OutboxRow.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("chosen")
-    )
-    statement = (
-        update(OutboxRow)
-        .where(OutboxRow.id.in_(select(chosen.c.id)), due)
-        .values(
-            state=State.SENDING,
-            lease_token=new_id(),
-            lease_until=moment + timedelta(seconds=current_app.config["EMAIL_LEASE"]),
-            calling_since=None,
-        )
-        .returning(OutboxRow)
-    )
-    rows = session.scalars(statement, execution_options={"synchronize_session": False})
-    return sorted(rows, key=lambda row: row.due_at)
-
-
-def _settled(session: Session, row: OutboxRow, moment: datetime, stopped: Suppressed) -> bool:
-    """Whether the row turned out not to be sent: it expired, nobody is left to write to, or an
-    event came meanwhile, which proves that the provider has it already."""
-    if row.delivery_status:
-        moved = move(
-            session, row.id, State.SENDING, State.ACCEPTED, token=row.lease_token,
-            accepted_at=moment, pinned=False,
-        )  # fmt: skip
-        redact_accepted(session, row.id, moment)
-        return moved
-    if row.expires_at and row.expires_at <= moment:
-        add_event(session, row.id, State.EXPIRED, at=moment)
-        return move(session, row.id, State.SENDING, State.EXPIRED, token=row.lease_token)
-    kept, who = stopped.filter(row.message, row.category)
-    if not who:
-        return False
-    if not kept["to"]:
-        add_event(session, row.id, State.SUPPRESSED, who, at=moment)
-        return move(
-            session, row.id, State.SENDING, State.SUPPRESSED, token=row.lease_token,
-            last_error=who,
-        )  # fmt: skip
-    if not row.pinned:  # the bytes of a call that may have been accepted never change
-        row.message = kept
-        add_event(session, row.id, "left_out", who, at=moment)
-    return False
-
-
-def _with_providers(
-    session: Session, rows: Sequence[OutboxRow], callable_now: Availability, moment: datetime
-) -> list[Claimed]:
-    """Give each row its provider; rows that are left without one go back."""
-    probe = callable_now.probe
-    claims: list[Claimed] = []
+def _claim_lane(
+    session: Session, lane: Lane, calls: int, budget: _Budget, room: Room, moment: datetime
+) -> list[Job]:
+    found = _due(session, lane, calls, budget, room, moment)
+    rows = settle(session, found, moment)
+    token = new_id()
+    lease: float = current_app.config["EMAIL_LEASE"]
+    until, deadline = moment + timedelta(seconds=lease), time.monotonic() + lease
+    jobs: list[Job] = []
+    batches: dict[str, Job] = {}
     for row in rows:
-        provider = _choose(row, callable_now.usable, probe)
-        if provider is not None and provider == probe:
-            probe = None  # one call is enough to learn whether it is back
-            if not begin_probe(session, provider, moment):
-                provider = _choose(row, callable_now.usable, None)
-        if provider is None:
-            move(session, row.id, State.SENDING, State.QUEUED, token=row.lease_token)
-        else:
-            claims.append(_claimed(row, provider))
-    return claims
+        provider = _choose(session, row, lane, budget, moment)
+        open_batch = batches.get(provider or "")
+        if open_batch and _fits(open_batch, row):
+            open_batch.rows.append(row)
+        elif provider and len(jobs) < calls:
+            budget.take(provider)
+            kind = kind_of_row(row.task)
+            job = Job(kind, lane, provider, token, until, deadline, [row])
+            jobs.append(job)
+            if _may_batch(row, provider):
+                batches[provider] = job
+    return [_finished(job) for job in jobs]
 
 
-def _choose(row: OutboxRow, usable: Sequence[str], probe: str | None) -> str | None:
-    chain = email.chain
-    if row.pinned and row.provider in chain:
-        return row.provider if row.provider in usable or row.provider == probe else None
-    if row.provider in usable:
-        return row.provider
-    possible = {*usable, probe}
-    return next((name for name in chain if name in possible), None)
-
-
-def _claimed(row: OutboxRow, provider: str) -> Claimed:
-    if row.lease_token is None or row.lease_until is None:
-        raise AssertionError("a row that was just leased has its lease")
-    return Claimed(
-        id=row.id,
-        task=row.task,
-        recipient=row.recipient,
-        sensitive=row.sensitive,
-        token=row.lease_token,
-        lease_until=row.lease_until,
-        stored=row.message,
-        attempts=row.attempts,
-        provider=provider,
-        pinned=row.pinned,
+def _due(
+    session: Session, lane: Lane, calls: int, budget: _Budget, room: Room, moment: datetime
+) -> list[Held]:
+    due: list[ColumnElement[bool]] = [
+        in_state(State.QUEUED),
+        OUTBOX.c.lane == int(lane),
+        OUTBOX.c.due_at <= moment - timedelta(seconds=room.overdue),
+        OUTBOX.c.batch_id.is_(None),
+        QUARANTINED if room.quarantined else OUTBOX.c.quarantined.is_(False),
+        _reach(budget),
+    ]
+    if room.ids is not None:
+        due.append(OUTBOX.c.id.in_(room.ids))
+    first = budget.available.first
+    rows = calls * _batch_size(first) if first and lane is not Lane.CHANGES else calls
+    statement = (
+        select(*NARROW)
+        .where(*due)
+        .order_by(OUTBOX.c.due_at)
+        .limit(min(rows, max(calls, ROWS_A_TURN)))
+        .with_for_update(skip_locked=True)  # who waits for a row here could wait for ever
     )
+    return [Held(*row) for row in session.execute(statement)]
+
+
+def _reach(budget: _Budget) -> ColumnElement[bool]:
+    """Whether a row may go out through what can be called."""
+    names = budget.usable()
+    if probe := budget.available.probe:
+        names = [*names, probe]
+    free: ColumnElement[bool] = OUTBOX.c.only_provider.is_(None)
+    if not (budget.available.first and budget.left(budget.available.first) > 0) and (
+        not budget.available.probe
+    ):
+        free = and_(free, OUTBOX.c.provider.in_(names))
+    return or_(
+        free,
+        OUTBOX.c.only_provider.in_(names),
+        OUTBOX.c.only_provider.not_in(email.chain),  # no longer configured: looked at as well
+    )
+
+
+def _choose(
+    session: Session, row: Held, lane: Lane, budget: _Budget, moment: datetime
+) -> str | None:
+    """The provider for this row; None if none has a permit left for it."""
+    usable, probe, chain = budget.usable(), budget.available.probe, email.chain
+    wanted = row.only_provider if row.only_provider in chain else None
+    if wanted is None and row.provider in usable:
+        return row.provider
+    first = budget.available.first
+    possible = [wanted] if wanted else [name for name in chain if name in (first, probe)]
+    for name in possible:
+        if name in usable:
+            return name
+        # One call is enough to learn whether it is back, and a change of a subscriber is no probe.
+        probes = name == probe and lane is not Lane.CHANGES and not budget.used.get(name)
+        if probes and breaker.begin_probe(session, name, moment):
+            return name
+    return None
+
+
+def _batch_size(provider: str) -> int:
+    if not current_app.config["EMAIL_BATCH"]:
+        return 1
+    return email.provider(provider).capabilities.max_batch
+
+
+def _may_batch(row: Held, provider: str) -> bool:
+    return not row.single and row.may_move and row.task == "email" and _batch_size(provider) > 1
+
+
+def _fits(job: Job, row: Held) -> bool:
+    return (
+        _may_batch(row, job.provider)
+        and len(job.rows) < _batch_size(job.provider)
+        and sum(each.size for each in job.rows) + row.size <= BYTES_A_BATCH
+    )
+
+
+def _finished(job: Job) -> Job:
+    """A lone email never waits for company, and is no batch."""
+    if len(job.rows) > 1:
+        return evolve(job, kind=kind_of_row("batch"), batch_id=new_id())
+    return job
+
+
+def _lease(session: Session, jobs: list[Job]) -> None:
+    if not jobs:
+        return
+    check_move(State.QUEUED, State.SENDING)
+    for token in {job.token for job in jobs}:
+        mine = [job for job in jobs if job.token == token]
+        rows = [row for job in mine for row in job.rows]
+        which: ColumnElement[bool] = OUTBOX.c.id.in_([row.id for row in rows])
+        if batches := [row.id for row in rows if row.task == "batch"]:
+            waiting = and_(OUTBOX.c.batch_id.in_(batches), in_state(State.QUEUED))
+            which = or_(which, waiting)
+        statement = (
+            update(OUTBOX)
+            .where(which)
+            .values(
+                state=State.SENDING,
+                lease_token=token,
+                lease_until=mine[0].lease_until,
+                calling_since=None,
+            )
+        )
+        session.execute(statement)

@@ -7,10 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DatabaseError
 
 from database import now, schema_is_behind, transaction, why_unavailable
-from extensions import email
-from outbox.breaker import availability
-from outbox.claim import may_go_out_through
-from outbox.tables import OutboxRow, State
+from outbox.breaker import availability, load_states
+from outbox.claim import may_go_out
+from outbox.tables import OutboxRow, State, in_state
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +48,13 @@ def oldest_due_age(*, callable_only: bool = False) -> float:
 
     With `callable_only` without those that wait for a provider which may not be called.
     """
-    oldest = select(func.min(OutboxRow.due_at)).where(OutboxRow.state == State.QUEUED)
+    oldest = select(func.min(OutboxRow.due_at)).where(in_state(State.QUEUED))
     with transaction() as session:
         moment = now(session)
         if callable_only:
-            callable_now = availability(session, email.chain, moment)
+            callable_now = availability(load_states(session), moment)
             if not callable_now.any:
                 return 0.0
-            oldest = oldest.where(may_go_out_through(callable_now))
+            oldest = oldest.where(may_go_out(callable_now))
         due_at = session.scalar(oldest)
     return max(0.0, (moment - due_at).total_seconds()) if due_at else 0.0

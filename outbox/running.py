@@ -6,15 +6,18 @@ by the sweep.
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 from flask import Flask, current_app
 from werkzeug.serving import is_running_from_reloader
 
+from outbox import breaker
 from outbox.delivery import deliver
-from outbox.threads import Dispatcher
+from outbox.engine import Engine
+from outbox.housekeeping import Housekeeper
+from outbox.kinds import register_kinds
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -26,6 +29,8 @@ TASK = "tasks.send_email_task"
 
 def init_app(app: Flask) -> None:
     """Prepare the delivery that EMAIL_DELIVERY names; `start` starts it."""
+    breaker.init_app(app)
+    register_kinds(app)
     if app.config["EMAIL_DELIVERY"] == "celery":
         # Only here: Celery costs 0.4 s to import, and the other modes do not need it.
         from outbox.celery_workers import WakePublisher, make_celery
@@ -37,18 +42,20 @@ def init_app(app: Flask) -> None:
 
 
 def start(app: Flask, *, worker: bool = False, goes_on: Callable[[], bool] = lambda: True) -> None:
-    """Start this process's dispatcher, once. Web processes leave it to the workers under Celery.
+    """Start this process's engine and housekeeping, once. Web processes leave both to the workers
+    under Celery.
 
-    In `sync` mode and in Celery workers it only looks after what is overdue. `goes_on` is asked
-    whether the process is still meant to take on work.
+    In `sync` mode it only looks after what is overdue. `goes_on` is asked whether the process is
+    still meant to take on work.
     """
     mode: str = app.config["EMAIL_DELIVERY"]
-    running = _dispatcher(app)
-    if (running and running.pid == os.getpid()) or (mode == "celery" and not worker):
+    if _engine(app) or (mode == "celery" and not worker):
         return
-    overdue = 0.0 if mode == "thread" else app.config["EMAIL_SWEEP"]
-    dispatcher = app.extensions["dispatcher"] = Dispatcher(app, overdue=overdue, goes_on=goes_on)
-    dispatcher.start()
+    overdue = app.config["EMAIL_SWEEP"] if mode == "sync" else 0.0
+    app.extensions["engine"] = Engine(app, overdue=overdue, goes_on=goes_on)
+    app.extensions["housekeeper"] = Housekeeper(app)
+    app.extensions["engine"].start()
+    app.extensions["housekeeper"].start()
 
 
 def start_if_serving(app: Flask) -> None:
@@ -59,16 +66,16 @@ def start_if_serving(app: Flask) -> None:
 
 def stop_claiming(app: Flask) -> None:
     """The process was asked to stop: take nothing new."""
-    if dispatcher := _dispatcher(app):
-        dispatcher.stop_claiming()
+    if engine := _engine(app):
+        engine.stop_claiming()
 
 
 def stop(app: Flask) -> None:
     """Finish what is in flight in this process and stop; call it before the process ends."""
-    dispatcher = _dispatcher(app)
-    if dispatcher and dispatcher.pid == os.getpid():
-        dispatcher.stop()
-    app.extensions.pop("dispatcher", None)
+    if engine := _engine(app):
+        app.extensions.pop("housekeeper").stop()
+        engine.stop()
+    app.extensions.pop("engine", None)
 
 
 def wake(ids: list[str]) -> None:
@@ -104,14 +111,29 @@ def count_workers(app: Flask, seconds: float) -> int:
         return len(celery.control.ping(timeout=seconds, connection=connection) or [])
 
 
+def deliver_soon(ids: Sequence[str]) -> str:
+    """Let this process's engine deliver, and wait until these rows are settled or put back.
+
+    At the latest after EMAIL_TIMEOUT. What became of how many, in words. For a Celery task.
+    """
+    engine = _engine(current_app)
+    if engine is None:
+        deliver(*ids)
+        return "delivered"
+    watch = engine.watches.begin(ids)
+    if watch.waiting:
+        engine.wake()
+    counts = engine.watches.wait(watch, current_app.config["EMAIL_TIMEOUT"])
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
 def _deliver_now(ids: list[str]) -> None:
-    for row_id in ids:
-        deliver(row_id)
+    deliver(*ids)
 
 
-def _wake_dispatcher(_ids: list[str]) -> None:
-    if dispatcher := _dispatcher(current_app):
-        dispatcher.wake()
+def _wake_engine(_ids: list[str]) -> None:
+    if engine := _engine(current_app):
+        engine.wake()
 
 
 def _publish(ids: list[str]) -> None:
@@ -120,14 +142,15 @@ def _publish(ids: list[str]) -> None:
 
 _WAKE: dict[str, Callable[[list[str]], None]] = {
     "sync": _deliver_now,
-    "thread": _wake_dispatcher,
+    "thread": _wake_engine,
     "celery": _publish,
 }
 
 
-def _dispatcher(app: Flask) -> Dispatcher | None:
-    dispatcher: Dispatcher | None = app.extensions.get("dispatcher")
-    return dispatcher
+def _engine(app: Flask) -> Engine | None:
+    """This process's engine, where it has one; a fork does not inherit its threads."""
+    engine: Engine | None = app.extensions.get("engine")
+    return engine if engine and engine.pid == os.getpid() else None
 
 
 def _start_with_first_request() -> None:

@@ -6,20 +6,26 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from database import changed_rows
-from outbox.tables import OutboxRow, State
+from outbox.tables import OUTBOX, State
 
 MOVES: dict[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.SENDING, State.SUPPRESSED, State.EXPIRED, State.CANCELLED}),
+    State.QUEUED: frozenset(
+        {
+            State.SENDING, State.SUPPRESSED, State.EXPIRED, State.CANCELLED,
+            State.UNKNOWN,  # of a pinned one nobody can say that it was not sent
+            State.ACCEPTED,  # a late yes, or an event
+        }
+    ),
     State.SENDING: frozenset(
         {State.ACCEPTED, State.QUEUED, State.UNKNOWN, State.FAILED, State.EXPIRED, State.SUPPRESSED}
     ),
-    State.UNKNOWN: frozenset({State.ACCEPTED, State.QUEUED, State.FAILED, State.EXPIRED}),
-    State.FAILED: frozenset({State.QUEUED}),  # a person only
+    State.UNKNOWN: frozenset({State.ACCEPTED, State.QUEUED, State.FAILED}),
+    State.FAILED: frozenset({State.QUEUED, State.ACCEPTED}),  # a person; a late yes
+    State.EXPIRED: frozenset({State.ACCEPTED}),  # a late yes
     State.ACCEPTED: frozenset(),
     State.SUPPRESSED: frozenset(),
-    State.EXPIRED: frozenset(),
     State.CANCELLED: frozenset(),
-}
+}  # fmt: skip
 
 
 class IllegalMove(Exception):
@@ -32,23 +38,10 @@ def check_move(source: State, target: State) -> None:
         raise IllegalMove(f"an email cannot go from {source} to {target}")
 
 
-def move(
-    session: Session,
-    email_id: str,
-    source: State,
-    target: State,
-    *,
-    token: str | None = None,
-    **values: Any,
-) -> bool:
-    """Move one row and set `values`; False if it is not in `source` now (or its lease is lost).
-
-    With `token` only the holder of that lease succeeds.
-    """
+def move(session: Session, row_id: str, source: State, target: State, **values: Any) -> bool:
+    """Move one row and set `values`; False if it is not in `source` now."""
     check_move(source, target)
-    statement = update(OutboxRow).where(OutboxRow.id == email_id, OutboxRow.state == source)
-    if token is not None:
-        statement = statement.where(OutboxRow.lease_token == token)
     if source is State.SENDING:
         values |= {"lease_token": None, "lease_until": None, "calling_since": None}
+    statement = update(OUTBOX).where(OUTBOX.c.id == row_id, OUTBOX.c.state == source)
     return bool(changed_rows(session, statement.values(state=target, **values)))

@@ -92,34 +92,42 @@ class Suppressed:
 
         The text is empty if there are none; nobody is left to write to if `to` is empty then.
         """
-        reasons = {each: self._reason(each, category) for each in _addresses(stored)}
+        refused = self.among(addresses_of(stored), category)
+        if not refused:
+            return dict(stored), ""
         allowed = {
-            name: [each for each in stored.get(name, []) if not reasons[each["email"]]]
+            name: [each for each in stored.get(name, []) if each["email"] not in refused]
             for name in RECIPIENTS
         }
-        who = "; ".join(f"{mask(each)}: {why}" for each, why in reasons.items() if why)
-        return {**stored, **allowed} if who else dict(stored), who
+        return {**stored, **allowed}, told(refused)
+
+    def among(self, addresses: Iterable[str], category: str) -> dict[str, str]:
+        """Those of `addresses` that must not get an email of `category`, and why."""
+        reasons = ((each, self._reason(each, category)) for each in addresses)
+        return {each: why for each, why in reasons if why}
 
     def _reason(self, address: str, category: str) -> str | None:
         both = ((address.lower(), "all"), (address.lower(), category))
         return next((self.reasons[each] for each in both if each in self.reasons), None)
 
 
-def suppressed(session: Session, messages: Iterable[Stored]) -> Suppressed:
-    """What is known about the recipients of `messages`, people who were forgotten included."""
-    meant = {
-        form: address.lower()
-        for stored in messages
-        for address in _addresses(stored)
-        for form in _forms(address)
-    }
+def told(refused: Mapping[str, str]) -> str:
+    """Who is left out and why, for the record."""
+    return "; ".join(f"{mask(address)}: {why}" for address, why in refused.items())
+
+
+def suppressed(session: Session, addresses: Iterable[str]) -> Suppressed:
+    """What is known about `addresses`, people who were forgotten included."""
+    meant = {form: each.lower() for each in addresses for form in _forms(each)}
     if not meant:
         return Suppressed({})
-    rows = session.scalars(select(Suppression).where(Suppression.address.in_(meant)))
-    return Suppressed({(meant[row.address], row.scope): row.reason for row in rows})
+    columns = (Suppression.address, Suppression.scope, Suppression.reason)
+    rows = session.execute(select(*columns).where(Suppression.address.in_(meant)))
+    return Suppressed({(meant[address], scope): reason for address, scope, reason in rows})
 
 
-def _addresses(stored: Stored) -> list[str]:
+def addresses_of(stored: Stored) -> list[str]:
+    """Everybody a stored message is to, in copy included."""
     return [each["email"] for name in RECIPIENTS for each in stored.get(name, [])]
 
 

@@ -1,23 +1,33 @@
-"""Rows that nobody finishes: leases that ran out, and unknown outcomes whose wait is over."""
+"""Rows that nobody finishes: leases that ran out, and unknown outcomes whose wait is over.
+
+Each step begins with a read that takes no write lock, changes some rows only, and is called again
+while there are more.
+"""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from database import changed_rows, now, returned, transaction
+from database import changed_rows, now, transaction
 from extensions import email
+from outbox.batches import remove
+from outbox.kinds import kind_of_row
 from outbox.retention import redact_accepted
-from outbox.states import check_move
-from outbox.tables import OPEN_OUTCOMES, Attempt, AttemptOutcome, OutboxRow, State
+from outbox.settling import expire
+from outbox.states import check_move, move
+from outbox.tables import ATTEMPTS, OPEN_OUTCOMES, OUTBOX, AttemptOutcome, State, in_state
 from outbox.timeline import add_event
 
 logger = logging.getLogger(__name__)
 
 MAX_CRASHES = 3
+BATCH = 500  # rows a transaction
 
 
 def sweep() -> int:
@@ -25,124 +35,193 @@ def sweep() -> int:
 
     Returns how many rows moved.
     """
+    return end_lost_leases() + expire_late() + resend_unknown()
+
+
+def end_lost_leases() -> int:
+    """A worker died: what was only claimed is queued again; a call is repeated where that is safe,
+    else nobody knows."""
+    total = _while_some(_end_some_leases)
+    if total:
+        logger.warning("sweep: %d emails lost their worker", total)
+    return total
+
+
+def _end_some_leases() -> int:
+    columns = (
+        "task", "calling_since", "delivery_status", "provider", "crashes", "quarantined",
+        "batch_id",
+    )  # fmt: skip
     with transaction() as session:
         moment = now(session)
-        lost = _end_lost_leases(session, moment)
-        late = _expire(session, moment)
-        resent = _resend_unknown(session, moment)
-    if lost or resent:
-        logger.warning("sweep: %d emails lost their worker, %d are sent again", lost, resent)
-    return lost + late + resent
+        lost = and_(in_state(State.SENDING), OUTBOX.c.lease_until < moment)
+        if session.scalar(select(OUTBOX.c.id).where(lost).limit(1)) is None:
+            return 0
+        rows = session.execute(_some(lost, *(OUTBOX.c[name] for name in columns))).all()
+        for row in rows:
+            _end_lease(session, row, moment)
+    return len(rows)
 
 
-def _end_lost_leases(session: Session, moment: datetime) -> int:
-    """A worker died: repeat where that is safe, else say that nobody knows."""
-    for target in (State.ACCEPTED, State.QUEUED, State.UNKNOWN, State.FAILED):
-        check_move(State.SENDING, target)
-    lost = and_(OutboxRow.state == State.SENDING, OutboxRow.lease_until < moment)
-    # Rows that a frozen process still has locked are left for the next sweep.
-    ids = session.scalars(select(OutboxRow.id).where(lost).with_for_update(skip_locked=True)).all()
-    if not ids:
-        return 0
-    called = OutboxRow.calling_since.is_not(None)
-    reported = OutboxRow.delivery_status.is_not(None)  # an event came: the provider has it
-    unsafe = and_(called, OutboxRow.task == "email", not_(_honours_keys()))
-    # A quarantined row is claimed alone, so its death counts against it.
-    crashes = OutboxRow.crashes + case((OutboxRow.quarantined, 1), else_=0)
+def _end_lease(session: Session, row: Row[Any], moment: datetime) -> None:
+    called = row.calling_since is not None
+    state = _after_lost_lease(row)
+    check_move(State.SENDING, state)
+    values: dict[str, Any] = {
+        "state": state,
+        "due_at": moment,
+        "lease_token": None,
+        "lease_until": None,
+        "calling_since": None,
+    }
+    if called and row.batch_id is None:
+        values |= {
+            "pinned": True,
+            "only_provider": row.provider,
+            "quarantined": True,
+            "crashes": _crashes(row),
+            "last_error": "worker_lost: the process that was sending it died",
+        }
+    elif called:  # what becomes of it, its batch decides
+        values |= {"pinned": True, "only_provider": row.provider}
+    if state is State.ACCEPTED:
+        values |= {"accepted_at": moment, "pinned": False, "only_provider": None}
+    if state is State.UNKNOWN:
+        values |= {"unknown_since": moment}
+    session.execute(update(OUTBOX).where(OUTBOX.c.id == row.id).values(values))
+    if row.task == "batch" and state is not State.QUEUED:
+        give_up_batch(session, row.id, moment)
+    elif called:
+        _tell_of_lost_worker(session, row.id, state, moment)
+    if state is State.ACCEPTED:
+        redact_accepted(session, row.id, moment)
+
+
+def _crashes(row: Row[Any]) -> int:
+    """A quarantined row is called alone, so its death counts against it."""
+    return int(row.crashes) + (1 if row.quarantined else 0)
+
+
+def _after_lost_lease(row: Row[Any]) -> State:
+    if row.delivery_status is not None:  # an event came: the provider has it
+        return State.ACCEPTED
+    called = row.calling_since is not None
+    if not called or row.batch_id is not None:
+        return State.QUEUED
+    repeatable = kind_of_row(row.task).repeatable
+    if not repeatable and row.provider not in _with_keys():
+        return State.UNKNOWN
+    if _crashes(row) >= MAX_CRASHES:
+        # It was called at least once, and a call may have been accepted.
+        return State.FAILED if repeatable else State.UNKNOWN
+    return State.QUEUED
+
+
+def _with_keys() -> list[str]:
+    """The providers that recognise a repeat."""
+    return [name for name in email.chain if email.provider(name).capabilities.idempotency_window]
+
+
+def give_up_batch(session: Session, batch_id: str, moment: datetime) -> None:
+    """Nobody knows which emails of the batch were accepted, and it is not repeated."""
+    check_move(State.QUEUED, State.UNKNOWN)
     statement = (
-        update(OutboxRow)
-        .where(OutboxRow.id.in_(ids), lost)
+        update(OUTBOX)
+        .where(OUTBOX.c.batch_id == batch_id, OUTBOX.c.state.in_((State.QUEUED, State.SENDING)))
         .values(
-            state=case(
-                (reported, State.ACCEPTED),
-                (unsafe, State.UNKNOWN),
-                (crashes >= MAX_CRASHES, State.FAILED),
-                else_=State.QUEUED,
-            ),
-            accepted_at=case((reported, moment)),
-            unknown_since=case((and_(unsafe, not_(reported)), moment)),
-            due_at=moment,
-            pinned=or_(OutboxRow.pinned, called),
-            crashes=crashes,
-            quarantined=True,
-            lease_token=None,
-            lease_until=None,
-            calling_since=None,
-            last_error="worker_lost: the process that was sending it died",
+            state=State.UNKNOWN, unknown_since=moment, pinned=True, batch_id=None,
+            lease_token=None, lease_until=None, calling_since=None,
+            last_error="worker_lost: the process that was sending its batch died",
         )
-    )
-    states = returned(session, statement, OutboxRow.id, OutboxRow.state)
-    _tell_of_lost_workers(session, states, moment)
-    for row_id, state in states:
-        if state == State.ACCEPTED:
-            redact_accepted(session, row_id, moment)
-    return len(states)
+        .returning(OUTBOX.c.id)
+    )  # fmt: skip
+    for row_id in session.scalars(statement).all():
+        _tell_of_lost_worker(session, row_id, State.UNKNOWN, moment)
+    remove(session, batch_id)
 
 
-def _tell_of_lost_workers(
-    session: Session, states: list[tuple[Any, ...]], moment: datetime
-) -> None:
+def _tell_of_lost_worker(session: Session, row_id: str, state: State, moment: datetime) -> None:
     """In the open attempt where there is one, else in a line of its own."""
-    for row_id, state in states:
-        decision = f"{state} again" if state == State.QUEUED else state
-        ended = changed_rows(
-            session,
-            update(Attempt)
-            .where(Attempt.ended_at.is_(None), Attempt.email_id == row_id)
-            .values(
-                ended_at=moment,
-                outcome=AttemptOutcome.WORKER_LOST,
-                error="the process died during the call",
-                decision=decision,
-            ),
-        )
-        if not ended:
-            add_event(session, row_id, AttemptOutcome.WORKER_LOST, decision, at=moment)
-
-
-def _expire(session: Session, moment: datetime) -> int:
-    """Too late for rows that wait, and for unknown ones that would be sent again."""
-    for source in (State.QUEUED, State.UNKNOWN):
-        check_move(source, State.EXPIRED)
-    again = and_(OutboxRow.state == State.UNKNOWN, OutboxRow.if_unknown == "resend")
-    statement = (
-        update(OutboxRow)
-        .where(or_(OutboxRow.state == State.QUEUED, again), OutboxRow.expires_at <= moment)
-        .values(state=State.EXPIRED)
+    decision = f"{state} again" if state is State.QUEUED else str(state)
+    ended = changed_rows(
+        session,
+        update(ATTEMPTS)
+        .where(ATTEMPTS.c.ended_at.is_(None), ATTEMPTS.c.email_id == row_id)
+        .values(
+            ended_at=moment,
+            outcome=AttemptOutcome.WORKER_LOST,
+            error="the process died during the call",
+            decision=decision,
+        ),
     )
-    expired = returned(session, statement, OutboxRow.id)
-    for (row_id,) in expired:
-        add_event(session, row_id, State.EXPIRED, at=moment)
-    return len(expired)
+    if not ended:
+        add_event(session, row_id, AttemptOutcome.WORKER_LOST, decision, at=moment)
 
 
-def _resend_unknown(session: Session, moment: datetime) -> int:
+def expire_late() -> int:
+    """Too late for rows that wait. An unknown one stays unknown, and is not sent again."""
+    return _while_some(_expire_some)
+
+
+def _expire_some() -> int:
+    with transaction() as session:
+        moment = now(session)
+        late = and_(
+            in_state(State.QUEUED), OUTBOX.c.expires_at.is_not(None), OUTBOX.c.expires_at <= moment
+        )
+        if session.scalar(select(OUTBOX.c.id).where(late).limit(1)) is None:
+            return 0
+        rows = session.execute(_some(late, OUTBOX.c.pinned)).all()
+        for row in rows:
+            expire(session, row.id, State.QUEUED, pinned=row.pinned, moment=moment)
+    return len(rows)
+
+
+def resend_unknown() -> int:
     """Once per email: a policy may risk a second copy, not a third."""
-    check_move(State.UNKNOWN, State.QUEUED)
+    total = _while_some(_resend_some)
+    if total:
+        logger.warning("sweep: %d emails whose outcome is unknown are sent again", total)
+    return total
+
+
+def _resend_some() -> int:
     lost_answers = (
         select(func.count())
-        .where(Attempt.email_id == OutboxRow.id, Attempt.outcome.in_(OPEN_OUTCOMES))
+        .where(ATTEMPTS.c.email_id == OUTBOX.c.id, ATTEMPTS.c.outcome.in_(OPEN_OUTCOMES))
         .scalar_subquery()
     )
     wait = timedelta(seconds=current_app.config["EMAIL_UNKNOWN_WAIT"])
-    statement = (
-        update(OutboxRow)
-        .where(
-            OutboxRow.state == State.UNKNOWN,
-            OutboxRow.if_unknown == "resend",
-            OutboxRow.unknown_since <= moment - wait,
+    with transaction() as session:
+        moment = now(session)
+        patient = and_(
+            in_state(State.UNKNOWN),
+            OUTBOX.c.unknown_since <= moment - wait,
+            OUTBOX.c.if_unknown == "resend",
+            or_(OUTBOX.c.expires_at.is_(None), OUTBOX.c.expires_at > moment),
             lost_answers < 2,
         )
-        .values(state=State.QUEUED, due_at=moment, unknown_since=None, pinned=False)
-    )
-    resent = returned(session, statement, OutboxRow.id)
-    for (row_id,) in resent:
-        add_event(
-            session, row_id, "sent_again", f"no news for {wait.total_seconds():g} s", at=moment
-        )
-    return len(resent)
+        if session.scalar(select(OUTBOX.c.id).where(patient).limit(1)) is None:
+            return 0
+        rows = session.execute(_some(patient)).all()
+        for row in rows:
+            move(
+                session, row.id, State.UNKNOWN, State.QUEUED, due_at=moment, unknown_since=None,
+                pinned=False, only_provider=None, single=True,
+            )  # fmt: skip
+            words = f"no news for {wait.total_seconds():g} s"
+            add_event(session, row.id, "sent_again", words, at=moment)
+    return len(rows)
 
 
-def _honours_keys() -> ColumnElement[bool]:
-    names = [name for name in email.chain if email.provider(name).capabilities.idempotency_window]
-    return OutboxRow.provider.in_(names)
+def _some(which: ColumnElement[bool], *columns: ColumnElement[Any]) -> Select[Any]:
+    """Some of these rows, locked in the order of their ids; others' locks are not waited for."""
+    statement = select(OUTBOX.c.id, *columns).where(which).order_by(OUTBOX.c.id).limit(BATCH)
+    return statement.with_for_update(skip_locked=True)
+
+
+def _while_some(step: Callable[[], int]) -> int:
+    total = 0
+    while count := step():
+        total += count
+    return total

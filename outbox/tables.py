@@ -1,10 +1,24 @@
 """The tables of the outbox. Each change of a state is checked by `outbox.states`."""
 
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from enum import IntEnum, StrEnum
+from typing import Any, cast
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from database import Base, utc_now
@@ -22,6 +36,14 @@ class State(StrEnum):
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     FAILED = "failed"
+
+
+class Lane(IntEnum):
+    """Who goes first: a reset link never waits behind a newsletter."""
+
+    TRANSACTIONAL = 0
+    CHANGES = 1  # of subscribers
+    MARKETING = 2
 
 
 class AttemptOutcome(StrEnum):
@@ -43,24 +65,56 @@ OPEN_OUTCOMES = (AttemptOutcome.OUTCOME_UNKNOWN, AttemptOutcome.WORKER_LOST)
 """Of these attempts nobody knows whether the provider accepted them."""
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index over those rows only that a statement with the same words in its WHERE asks for."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class OutboxRow(Base):
-    """One accepted piece of work for a provider, frozen, and all that is known of its delivery."""
+    """One accepted piece of work for a provider, and all that is known of its delivery.
+
+    Claims, sweeps and lists read this table only; what is to be sent stands in `outbox_bodies`.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("ix_outbox_state_task_due_at", "state", "task", "due_at"),
-        Index("ix_outbox_limit_key_created_at", "limit_key", "created_at"),
+        _partial("ix_outbox_due", "lane", "due_at", where="state = 'queued'"),
+        _partial(
+            "ix_outbox_quarantined", "due_at", where="state = 'queued' AND quarantined = true"
+        ),
+        _partial("ix_outbox_leased", "lease_until", where="state = 'sending'"),
+        _partial("ix_outbox_unknown", "unknown_since", where="state = 'unknown'"),
+        _partial("ix_outbox_failed", "created_at", where="state = 'failed'"),
+        _partial(
+            "ix_outbox_expiring",
+            "expires_at",
+            where="state = 'queued' AND expires_at IS NOT NULL",
+        ),
+        _partial(
+            "ix_outbox_limit_key_created_at",
+            "limit_key",
+            "created_at",
+            where="limit_key IS NOT NULL",
+        ),
+        _partial(
+            "ix_outbox_provider_message_id",
+            "provider_message_id",
+            where="provider_message_id IS NOT NULL",
+        ),
+        _partial("ix_outbox_batch_id", "batch_id", where="batch_id IS NOT NULL"),
     )
     __mapper_args__ = {"polymorphic_on": "task", "polymorphic_abstract": True}  # noqa: RUF012  SQLAlchemy's own attribute
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     task: Mapped[str] = mapped_column(String(16), default="email", server_default="email")
-    kind: Mapped[str] = mapped_column(String(64), index=True)
+    kind: Mapped[str] = mapped_column(String(64))
     origin: Mapped[str | None] = mapped_column(String(100))  # the view or command that asked for it
     category: Mapped[str] = mapped_column(String(16))
+    lane: Mapped[int] = mapped_column(SmallInteger, default=Lane.TRANSACTIONAL)
     recipient: Mapped[str] = mapped_column(String(320), index=True)
+    recipients: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))  # where several
     subject: Mapped[str] = mapped_column(Text)
-    message: Mapped[dict[str, Any]] = mapped_column(JSON)
+    size: Mapped[int] = mapped_column(default=0)  # of the body, in bytes, about
     intent_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     intent_hash: Mapped[str | None] = mapped_column(String(64))
     limit_key: Mapped[str | None] = mapped_column(String(400))
@@ -81,16 +135,35 @@ class OutboxRow(Base):
     quarantined: Mapped[bool] = mapped_column(default=False)  # a worker died with it in flight
     crashes: Mapped[int] = mapped_column(default=0)  # deaths while it was alone in flight
     provider: Mapped[str | None] = mapped_column(String(32))
+    only_provider: Mapped[str | None] = mapped_column(String(32))  # no other can or may take it
     pinned: Mapped[bool] = mapped_column(default=False)  # a call may have been accepted there
-    provider_message_id: Mapped[str | None] = mapped_column(String(255), index=True)
+    single: Mapped[bool] = mapped_column(default=False)  # never part of a batch
+    batch_id: Mapped[str | None] = mapped_column(String(36))  # the row it goes out with
+    batch_position: Mapped[int | None] = mapped_column(SmallInteger)
+    provider_message_id: Mapped[str | None] = mapped_column(String(255))
     last_error: Mapped[str | None] = mapped_column(Text)
     redacted_at: Mapped[datetime | None]  # since then the body is gone
 
     delivery_status: Mapped[str | None] = mapped_column(String(16))
     marks: Mapped[list[str]] = mapped_column(JSON, default=list)
 
+    body: Mapped["OutboxBody"] = relationship(
+        back_populates="row", cascade="all, delete-orphan", passive_deletes=True
+    )
+    message: AssociationProxy[dict[str, Any]] = association_proxy("body", "message")
     tries: Mapped[list["Attempt"]] = relationship(order_by="Attempt.id", viewonly=True)
     events: Mapped[list["EmailEvent"]] = relationship(order_by="EmailEvent.at", viewonly=True)
+
+
+class OutboxBody(Base):
+    """What a row sends, frozen: a stored `EmailMessage`, a stored `SubscriberChange`, or what a
+    batch must repeat."""
+
+    __tablename__ = "outbox_bodies"
+
+    id: Mapped[str] = mapped_column(ForeignKey("outbox.id", ondelete="CASCADE"), primary_key=True)
+    message: Mapped[dict[str, Any]] = mapped_column(JSON)
+    row: Mapped[OutboxRow] = relationship(back_populates="body")
 
 
 class OutboxEmail(OutboxRow):
@@ -103,6 +176,15 @@ class OutboxChange(OutboxRow):
     """One change of a subscriber; `message` holds the frozen `SubscriberChange`."""
 
     __mapper_args__ = {"polymorphic_identity": "subscriber"}  # noqa: RUF012  SQLAlchemy's own attribute
+
+
+class OutboxBatch(OutboxRow):
+    """Emails that go out in one call. Its id is the idempotency key; the emails point to it.
+
+    `message` holds the hash of its bytes, which a repeat under the same key must match.
+    """
+
+    __mapper_args__ = {"polymorphic_identity": "batch"}  # noqa: RUF012  SQLAlchemy's own attribute
 
 
 class Attempt(Base):
@@ -148,7 +230,7 @@ class ProviderState(Base):
     failures: Mapped[int] = mapped_column(default=0)  # provider faults in a row
     open_until: Mapped[datetime | None]  # no calls until then; afterwards one probe at a time
     probe_until: Mapped[datetime | None]  # somebody is probing
-    rate_until: Mapped[datetime | None]  # it asked everybody to wait
+    next_at: Mapped[datetime | None]  # when its rate allows the next call (see outbox/pacing.py)
     reason: Mapped[str | None] = mapped_column(Text)
 
 
@@ -167,3 +249,21 @@ class Suppression(Base):
     reason: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+# The same tables for the engine's statements, which load no objects.
+OUTBOX = cast(Table, OutboxRow.__table__)
+BODIES = cast(Table, OutboxBody.__table__)
+ATTEMPTS = cast(Table, Attempt.__table__)
+EVENTS = cast(Table, EmailEvent.__table__)
+
+QUARANTINED: ColumnElement[bool] = literal_column("quarantined = true", Boolean)
+"""In the words of its index, too."""
+
+
+def in_state(state: State) -> ColumnElement[bool]:
+    """Whether a row stands in `state`, in the words of the partial indexes above.
+
+    A bound parameter would do as well for the answer, but no planner sees the index through it.
+    """
+    return OutboxRow.state == literal_column(f"'{state}'", String)

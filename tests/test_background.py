@@ -105,11 +105,11 @@ def test_no_thread_starts_with_the_app_or_a_command_but_with_the_first_request(
 ):
     app = make_app(EMAIL_DELIVERY="thread", TESTING=False, FLASK_DEBUG=True)
     app.test_cli_runner().invoke(args=["email", "list"])
-    assert "dispatcher" not in app.extensions
+    assert "engine" not in app.extensions
     app.test_client().get("/healthz")
-    running = app.extensions["dispatcher"]
+    running = app.extensions["engine"]
     app.test_client().get("/healthz")
-    assert app.extensions["dispatcher"] is running
+    assert app.extensions["engine"] is running
 
 
 def test_a_web_process_starts_no_thread_under_celery(make_app: MakeApp):
@@ -117,7 +117,7 @@ def test_a_web_process_starts_no_thread_under_celery(make_app: MakeApp):
         EMAIL_DELIVERY="celery", REDIS_URL="redis://127.0.0.1:1/0", TESTING=False, FLASK_DEBUG=True
     )
     app.test_client().get("/healthz")
-    assert "dispatcher" not in app.extensions
+    assert "engine" not in app.extensions
 
 
 def test_a_refused_broker_is_logged_once_and_then_left_alone_for_a_while(
@@ -180,8 +180,8 @@ def test_a_process_that_is_about_to_stop_claims_nothing_more(make_app: MakeApp):
         email_id = send_in_background(hello()).id
         db.session.commit()
     running.start(app, goes_on=lambda: False)
-    dispatcher = app.extensions["dispatcher"]
-    wait_until(lambda: not dispatcher._thread.is_alive(), "the dispatcher to end")
+    engine = app.extensions["engine"]
+    wait_until(lambda: not engine._thread.is_alive(), "the engine to end")
     with app.app_context():
         row = db.session.get(outbox.OutboxEmail, email_id)
         assert row is not None

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 import config
 from models import User
-from outbox import OutboxEmail, Suppression
+from outbox import OutboxBody, OutboxEmail, Suppression
 from tools import provider_events
 from tools.processes import Process, free_port, wait_until
 from tools.simulator_process import Simulator
@@ -122,8 +122,10 @@ class Site:
 
     def html_to(self, recipient: str) -> str:
         """The HTML of the newest transactional email to an address, as it lies in the outbox."""
-        mine = select(OutboxEmail.message).where(
-            OutboxEmail.recipient == recipient, OutboxEmail.category == "transactional"
+        mine = (
+            select(OutboxBody.message)
+            .join(OutboxBody.row)
+            .where(OutboxEmail.recipient == recipient, OutboxEmail.category == "transactional")
         )
         with self.engine.connect() as connection:
             message = connection.scalars(mine.order_by(OutboxEmail.id.desc()).limit(1)).one()

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from outbox import OutboxEmail
 from providers import TrackingEvent
-
-RECIPIENTS = ("to", "cc", "bcc")  # of a stored message
 
 
 @frozen
@@ -53,18 +51,14 @@ def lock_reported(
     if not same:
         return ReportedEmails({}, {})
     statement = (
-        # Without the messages: a batch may be about hundreds of emails with attachments.
-        select(OutboxEmail, *(OutboxEmail.message[name] for name in RECIPIENTS))
-        .options(defer(OutboxEmail.message))
+        select(OutboxEmail)
         .where(or_(*same))
         .order_by(OutboxEmail.id)
         .with_for_update(key_share=True)  # others may still add to their timelines
     )
     found = [
-        Reported(
-            email, frozenset(each["email"].lower() for field in people for each in field or [])
-        )
-        for email, *people in session.execute(statement)
+        Reported(email, frozenset(email.recipients or [email.recipient]))
+        for email in session.scalars(statement)
     ]
     return ReportedEmails(
         {each.email.id: each for each in found},

@@ -28,9 +28,11 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("origin", sa.String(length=100), nullable=True),
         sa.Column("category", sa.String(length=16), nullable=False),
+        sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("recipient", sa.String(length=320), nullable=False),
+        sa.Column("recipients", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("message", sa.JSON(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("intent_key", sa.String(length=255), nullable=True),
         sa.Column("intent_hash", sa.String(length=64), nullable=True),
         sa.Column("limit_key", sa.String(length=400), nullable=True),
@@ -49,7 +51,11 @@ def upgrade() -> None:
         sa.Column("quarantined", sa.Boolean(), nullable=False),
         sa.Column("crashes", sa.Integer(), nullable=False),
         sa.Column("provider", sa.String(length=32), nullable=True),
+        sa.Column("only_provider", sa.String(length=32), nullable=True),
         sa.Column("pinned", sa.Boolean(), nullable=False),
+        sa.Column("single", sa.Boolean(), nullable=False),
+        sa.Column("batch_id", sa.String(length=36), nullable=True),
+        sa.Column("batch_position", sa.SmallInteger(), nullable=True),
         sa.Column("provider_message_id", sa.String(length=255), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("redacted_at", sa.DateTime(timezone=True), nullable=True),
@@ -59,11 +65,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("intent_key", name="uq_outbox_intent_key"),
     )
     op.create_index("ix_outbox_created_at", "outbox", ["created_at"])
-    op.create_index("ix_outbox_kind", "outbox", ["kind"])
-    op.create_index("ix_outbox_limit_key_created_at", "outbox", ["limit_key", "created_at"])
-    op.create_index("ix_outbox_provider_message_id", "outbox", ["provider_message_id"])
     op.create_index("ix_outbox_recipient", "outbox", ["recipient"])
-    op.create_index("ix_outbox_state_task_due_at", "outbox", ["state", "task", "due_at"])
+    _create_partial_indexes()
+
+    op.create_table(
+        "outbox_bodies",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("message", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_outbox_bodies"),
+        sa.ForeignKeyConstraint(
+            ["id"], ["outbox.id"], name="fk_outbox_bodies_id_outbox", ondelete="CASCADE"
+        ),
+    )
 
     op.create_table(
         "attempts",
@@ -108,7 +121,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("open_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("probe_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("rate_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_provider_states"),
     )
@@ -147,6 +160,24 @@ def upgrade() -> None:
     )
 
 
+def _create_partial_indexes() -> None:
+    for name, columns, words in (
+        ("due", ["lane", "due_at"], "state = 'queued'"),
+        ("quarantined", ["due_at"], "state = 'queued' AND quarantined = true"),
+        ("leased", ["lease_until"], "state = 'sending'"),
+        ("unknown", ["unknown_since"], "state = 'unknown'"),
+        ("failed", ["created_at"], "state = 'failed'"),
+        ("expiring", ["expires_at"], "state = 'queued' AND expires_at IS NOT NULL"),
+        ("limit_key_created_at", ["limit_key", "created_at"], "limit_key IS NOT NULL"),
+        ("provider_message_id", ["provider_message_id"], "provider_message_id IS NOT NULL"),
+        ("batch_id", ["batch_id"], "batch_id IS NOT NULL"),
+    ):
+        where = sa.text(words)
+        op.create_index(
+            f"ix_outbox_{name}", "outbox", columns, sqlite_where=where, postgresql_where=where
+        )
+
+
 def downgrade() -> None:
     for table in (
         "received_events",
@@ -154,6 +185,7 @@ def downgrade() -> None:
         "provider_states",
         "email_events",
         "attempts",
+        "outbox_bodies",
         "outbox",
         "users",
     ):

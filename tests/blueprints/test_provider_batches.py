@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 import webhooks
 from extensions import db
-from outbox import EmailEvent, OutboxEmail
+from outbox import EmailEvent, OutboxBody, OutboxEmail
 from providers import PROVIDERS, TrackingEvent
 from tests.blueprints.conftest import stored
 from tests.blueprints.provider_posts import (
@@ -164,6 +164,7 @@ def test_our_own_mistake_with_one_item_costs_that_one_until_it_is_mended(
 def become(app: Flask, email: Sent, sent: Sent) -> None:
     """The row of `email` turns out to be the email that events named as `sent`."""
     with app.app_context():
+        db.session.execute(delete(OutboxBody).where(OutboxBody.id == email.id))
         row = update(OutboxEmail).where(OutboxEmail.id == email.id)
         db.session.execute(row.values(id=sent.id, provider_message_id=sent.message_id))
         db.session.commit()
@@ -242,6 +243,7 @@ def test_another_providers_event_does_not_find_an_email_by_its_id(any_app: Flask
 def test_an_event_answers_whether_an_unknown_email_was_accepted(any_app: Flask, provider: str):
     client, email = any_app.test_client(), accepted_email(any_app, provider)
     with any_app.app_context():
+        db.session.execute(delete(OutboxBody).where(OutboxBody.id == email.id))
         row = update(OutboxEmail).where(OutboxEmail.id == email.id)
         lost = {"state": "unknown", "pinned": True, "provider_message_id": None}
         db.session.execute(row.values(lost))

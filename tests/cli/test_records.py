@@ -101,9 +101,9 @@ def test_an_export_can_be_imported_elsewhere(
     assert run(runner, "suppressions", "import", str(file)) == "0 added\n"
     with app.app_context():
         both = {"to": [{"email": "ann@example.com"}, {"email": "ben@example.com"}]}
-        left, who = outbox.suppression.suppressed(db.session(), [both]).filter(
-            both, "transactional"
-        )
+        addresses = [each["email"] for each in both["to"]]
+        stopped = outbox.suppression.suppressed(db.session(), addresses)
+        left, who = stopped.filter(both, "transactional")
         assert left["to"] == [{"email": "ben@example.com"}]
         assert who == 'a***@example.com: said "stop", twice'
 

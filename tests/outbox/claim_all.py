@@ -11,7 +11,9 @@ from multiprocessing.synchronize import Barrier
 
 from app import create_app
 from extensions import db
-from outbox.claim import claim
+from outbox.claim import Room
+from outbox.tables import Lane
+from outbox.turn import take_turn
 from testing import TEST_SETTINGS
 
 PROCESSES, THREADS = 4, 4
@@ -31,12 +33,13 @@ def race(url: str) -> list[str]:
     """Claim in all threads of this process; the ids of the rows that they got."""
     app = create_app({**TEST_SETTINGS, "DATABASE_URL": url, "LOG_LEVEL": "ERROR"})
     claimed: list[str] = []
+    room = Room(calls=dict.fromkeys(Lane, BATCH))
 
     def work() -> None:
         with app.app_context():
             start.wait(START_TIMEOUT)
-            while batch := claim(BATCH):
-                claimed.extend(each.id for each in batch)
+            while batch := take_turn([], [], room).claimed:
+                claimed.extend(row.id for job in batch for row in job.rows)
 
     threads = [threading.Thread(target=work) for _ in range(THREADS)]
     for thread in threads:

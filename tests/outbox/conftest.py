@@ -136,13 +136,19 @@ def _database_url(
 
 
 KEYS = {"RESEND_API_KEY": "re_x", "SENDGRID_API_KEY": "SG.x"}
+UNPACED = {"EMAIL_BATCH": "false", "RESEND_RATE": "off"}
+"""One email a call, as fast as they are asked for."""
 
 
 @pytest.fixture
 def app(make_app: MakeApp, database_url: str) -> Iterator[Flask]:
     """An app on each database; rows are enqueued without waking anybody."""
     app = make_app(
-        DATABASE_URL=database_url, EMAIL_PROVIDER="resend,sendgrid", EMAIL_LEASE="40", **KEYS
+        DATABASE_URL=database_url,
+        EMAIL_PROVIDER="resend,sendgrid",
+        EMAIL_LEASE="40",
+        **KEYS,
+        **UNPACED,
     )
     with app.app_context():
         yield app

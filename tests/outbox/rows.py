@@ -12,8 +12,11 @@ import outbox
 from database import db, transaction, utc_now
 from email_service import EmailService
 from message import EmailMessage
+from outbox.claim import Room
 from outbox.enqueue import enqueue
-from outbox.tables import Attempt, OutboxEmail
+from outbox.jobs import Job, Postponed
+from outbox.tables import Attempt, Lane, OutboxBody, OutboxEmail
+from outbox.turn import take_turn
 from providers import Receipt
 
 
@@ -28,7 +31,9 @@ def queue(**fields: Any) -> str:
 
 def row(email_id: str) -> OutboxEmail:
     with transaction() as session:
-        return session.get_one(OutboxEmail, email_id)
+        found = session.get_one(OutboxEmail, email_id)
+        _ = found.body
+        return found
 
 
 def count(table: type) -> int:
@@ -43,6 +48,27 @@ def story(email_id: str) -> list[tuple[str, str]]:
             (each.type, each.detail)
             for each in outbox.timeline.moments(session.get_one(OutboxEmail, email_id))
         ]
+
+
+def claim(limit: int = 1, **room: Any) -> list[Job]:
+    """Lease due rows, so many of each lane at most."""
+    return take_turn([], [], Room(calls=dict.fromkeys(Lane, limit), **room)).claimed
+
+
+def ids_of(jobs: list[Job]) -> list[str]:
+    return [row.id for job in jobs for row in job.rows]
+
+
+def release(jobs: list[Job]) -> None:
+    """Give claimed rows back."""
+    for job in jobs:
+        job.answer_all(Postponed("given back"))
+    take_turn(jobs, [], None)
+
+
+def change_body(email_id: str, message: dict[str, Any]) -> None:
+    with transaction() as session:
+        session.execute(update(OutboxBody).where(OutboxBody.id == email_id).values(message=message))
 
 
 def change(email_id: str, **values: Any) -> None:

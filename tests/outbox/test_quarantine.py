@@ -9,13 +9,12 @@ from flask import Flask
 import outbox
 from database import utc_now
 from email_service import EmailService
-from outbox.claim import claim
 from outbox.delivery import deliver_quarantined, lock
 from outbox.shared_lock import SharedLock
 from outbox.sweep import sweep
 from outbox.tables import State
 from providers import Receipt
-from tests.outbox.rows import answer, change, queue, row, yes
+from tests.outbox.rows import answer, change, claim, ids_of, queue, row, yes
 from tools.processes import PATIENCE
 
 
@@ -32,8 +31,8 @@ def die_with(email_id: str) -> None:
 def test_a_suspect_is_not_claimed_with_others(app: Flask):
     quarantined, innocent = queue(), queue()
     die_with(quarantined)
-    assert [each.id for each in claim(5)] == [innocent]
-    assert [each.id for each in claim(5, quarantined=True)] == [quarantined]
+    assert ids_of(claim(5)) == [innocent]
+    assert ids_of(claim(5, quarantined=True)) == [quarantined]
 
 
 def test_a_suspect_that_is_delivered_alone_is_cleared(app: Flask, monkeypatch: pytest.MonkeyPatch):
@@ -46,14 +45,14 @@ def test_a_suspect_that_is_delivered_alone_is_cleared(app: Flask, monkeypatch: p
     assert not deliver_quarantined()
 
 
-def test_three_deaths_alone_fail_the_email_as_worker_lost(app: Flask):
+def test_three_deaths_alone_leave_the_email_unknown(app: Flask):
     email_id = queue()
     die_with(email_id)  # in company: anybody's fault
     for deaths in (1, 2):
         die_with(email_id)
         assert (row(email_id).state, row(email_id).crashes) == (State.QUEUED, deaths)
     die_with(email_id)
-    assert row(email_id).state == State.FAILED
+    assert row(email_id).state == State.UNKNOWN  # one of the calls may have been accepted
     assert "worker_lost" in str(row(email_id).last_error)
 
 

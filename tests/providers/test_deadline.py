@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from errors import AuthenticationFailed, InvalidMessage, OutcomeUnknown, ProviderUnavailable
+from providers import deadline
 from tests.providers.listener import Listener
 from tests.providers.samples import ID, failure, plain, resend, send
 from tools.processes import wait_until
@@ -56,6 +57,18 @@ def test_each_call_is_cut_at_its_own_deadline(listener: Listener):
         assert not other.done()
         listener.stopped.set()  # the rest comes at once
         assert type(other.result()) is OutcomeUnknown
+
+
+def test_where_no_thread_is_left_for_the_watch_nothing_is_sent(listener: Listener, monkeypatch):
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(deadline, "_watch", deadline._Watch())
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    error = failure(resend(listener.url))
+    assert (type(error), error.reached) == (ProviderUnavailable, False)
+    assert "can't start new thread" in str(error)
+    assert listener.connections == 0
 
 
 def test_one_thread_watches_all_calls(listener: Listener, monkeypatch: pytest.MonkeyPatch):

@@ -9,11 +9,10 @@ from sqlalchemy import select, update
 
 from database import transaction, utc_now
 from outbox import OutboxEmail, State, enqueue
-from outbox.claim import claim
 from outbox.sweep import sweep
 from providers import EventType, TrackingEvent
 from tests.outbox.conftest import app as app
-from tests.outbox.rows import answer, change, message, queue, row, yes
+from tests.outbox.rows import answer, change, claim, message, queue, row, yes
 from tests.webhooks.reports import apply_reports
 
 ORDERS = list(

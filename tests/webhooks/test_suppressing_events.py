@@ -9,11 +9,10 @@ from sqlalchemy import select
 
 from database import transaction, utc_now
 from outbox import State, Suppression
-from outbox.claim import claim
-from outbox.delivery import deliver_claimed
+from outbox.delivery import finish
 from providers import BounceClass, EventType, TrackingEvent
 from tests.outbox.conftest import app as app
-from tests.outbox.rows import answer, change, queue, row, story, yes
+from tests.outbox.rows import answer, change, claim, queue, row, story, yes
 from tests.webhooks.reports import apply_reports
 from webhooks.effects import SOFT_BOUNCES, SOFT_WINDOW
 
@@ -69,7 +68,7 @@ def test_a_complaint_about_marketing_still_lets_a_password_reset_through(
     assert suppressions() == [("ann@example.com", "marketing", "complained")]
     newsletter, reset = queue(category="marketing"), queue(kind="password-reset")
     answer(monkeypatch, yes())
-    deliver_claimed(claim(5))
+    finish(claim(5))
     assert (row(newsletter).state, row(reset).state) == (State.SUPPRESSED, State.ACCEPTED)
 
 
@@ -139,7 +138,7 @@ def test_unsubscribing_stops_marketing_and_takes_back_what_waits(app: Flask, kno
 def test_the_timeline_tells_the_whole_story_in_order(app: Flask, monkeypatch: pytest.MonkeyPatch):
     email_id = queue(kind="welcome", to=["ann@example.com", "ben@example.com"])
     answer(monkeypatch, yes())
-    deliver_claimed(claim(5))
+    finish(claim(5))
     whole_second = utc_now().replace(microsecond=0)  # as providers tell it: before the attempt
     delivered = {"type": EventType.DELIVERED, "recipient": "ann@example.com", "reason": "250 OK"}
     tell(email_id, **delivered, at=whole_second)

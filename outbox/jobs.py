@@ -1,0 +1,113 @@
+"""What the engine carries from the claim to the outcome: rows that are ours, and one call for them.
+
+claimed -> prepared (bytes built) -> started (committed) -> called -> ended (answers)
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field, frozen
+
+from errors import EmailSendError
+from outbox.tables import Lane
+from providers import Receipt
+
+if TYPE_CHECKING:
+    from outbox.kinds import Kind
+
+
+class Postponed(Exception):
+    """The row was not called and goes back, untouched but for the wait; nobody is at fault.
+
+    `only_provider` names the one that can express it, `wait` is in seconds, and what is `single`
+    takes no part in batches from now on.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        wait: float = 0,
+        only_provider: str | None = None,
+        single: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.only_provider = only_provider
+        self.single = single
+
+
+class NotRepeated(Postponed):
+    """A repeat could be a second copy, so nobody can say what became of the row."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "an earlier try may have been accepted, and a repeat is not safe: its bytes or "
+            "provider would differ, or the provider has forgotten its key"
+        )
+
+
+Answer = Receipt | EmailSendError | Postponed
+"""What became of a row in a job: accepted, refused or unclear, or not called at all."""
+
+
+@frozen
+class Held:
+    """The narrow columns of a row that is ours."""
+
+    id: str
+    task: str
+    recipient: str
+    recipients: list[str] | None
+    category: str
+    sensitive: bool
+    attempts: int
+    provider: str | None
+    only_provider: str | None
+    pinned: bool
+    single: bool
+    size: int
+    expires_at: datetime | None
+    delivery_status: str | None
+
+    @property
+    def may_move(self) -> bool:
+        """Whether another provider may be asked: no call of it may have been accepted so far."""
+        return not self.pinned and self.only_provider is None
+
+
+@define(eq=False)
+class Job:
+    """One call to `provider`: for one row, or for the `rows` of a batch.
+
+    All of them are ours under `token` until `lease_until`. `batch` is the row of a batch that was
+    called before, `batch_id` the idempotency key of one that is called at all. The lists run
+    parallel to `rows`: what they store, the hashes of their bytes, their attempts, their answers.
+    """
+
+    kind: "Kind"
+    lane: Lane
+    provider: str
+    token: str
+    lease_until: datetime
+    deadline: float  # the same on this process's monotonic clock
+    rows: list[Held]
+    urgent: bool = False  # marketing whose turn it is under a backlog of the others
+    batch: Held | None = None
+    batch_id: str | None = None
+    batch_hash: str | None = None  # of the bytes that an earlier call posted
+    stored: list[dict[str, Any]] = field(factory=list)
+    request: Any = None
+    hashes: list[str] = field(factory=list)
+    attempts: list[str] = field(factory=list)  # ids; empty until it was started
+    answers: list[Answer] = field(factory=list)
+
+    @property
+    def ids(self) -> list[str]:
+        """Of all rows that are ours, that of the batch included."""
+        own = [self.batch.id] if self.batch else []
+        return own + [row.id for row in self.rows]
+
+    def answer_all(self, answer: Answer) -> None:
+        """Give every row the same answer."""
+        self.answers = [answer] * len(self.rows)

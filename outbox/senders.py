@@ -1,0 +1,59 @@
+"""The threads that call providers. They touch no database."""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from flask import Flask
+
+from outbox.delivery import lock
+from outbox.jobs import Job
+from outbox.kinds import call
+from outbox.tables import Lane
+
+
+class Senders:
+    """At most `slots` calls at once, the first lane first; `on_ended` gets each job back.
+
+    One slot is kept for transactional emails where there are two or more, however slow the others.
+    """
+
+    def __init__(self, app: Flask, slots: int, on_ended: Callable[[Job], None]) -> None:
+        self._app, self._on_ended = app, on_ended
+        self._waiting: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
+        self._calling: Counter[Lane] = Counter()
+        self._most = {lane: max(1, slots - 1) for lane in Lane} | {Lane.TRANSACTIONAL: slots}
+        self._changed = threading.Lock()
+        # Threads of this executor finish their work before the interpreter exits.
+        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="email")
+
+    def put(self, job: Job) -> None:
+        """Call it as soon as a thread is free. Raises `RuntimeError` once the interpreter exits."""
+        with self._changed:
+            self._waiting[Lane.TRANSACTIONAL if job.urgent else job.lane].append(job)
+        self._pool.submit(self._work)
+
+    def close(self) -> None:
+        """Finish what is in flight."""
+        self._pool.shutdown(wait=True)
+
+    def _work(self) -> None:
+        with self._app.app_context():
+            while job := self._take():
+                try:
+                    with lock.shared():
+                        call(job)
+                finally:
+                    with self._changed:
+                        self._calling[job.lane] -= 1
+                    self._on_ended(job)
+
+    def _take(self) -> Job | None:
+        with self._changed:
+            for jobs in self._waiting.values():
+                if jobs and self._calling[jobs[0].lane] < self._most[jobs[0].lane]:
+                    job = jobs.popleft()
+                    self._calling[job.lane] += 1
+                    return job
+            return None

@@ -1,0 +1,84 @@
+"""Due rows that need no call: too late, nobody left to write to, or reported on already."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from attrs import evolve
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from outbox.jobs import Held
+from outbox.kinds import kind_of_row
+from outbox.retention import redact_accepted
+from outbox.states import move
+from outbox.suppression import Suppressed, suppressed, told
+from outbox.tables import OUTBOX, OutboxBody, State
+from outbox.timeline import add_event
+
+MAY_HAVE_ARRIVED = "an earlier call may have been accepted"
+
+
+def settle(session: Session, rows: Sequence[Held], moment: datetime) -> list[Held]:
+    """The rows that are to be sent; the others are settled in the caller's transaction."""
+    careful = [row for row in rows if kind_of_row(row.task).obeys_suppression]
+    stopped = suppressed(session, (address for row in careful for address in _addresses(row)))
+    live = (_settled_or_live(session, row, moment, stopped) for row in rows)
+    return [row for row in live if row is not None]
+
+
+def expire(session: Session, row_id: str, source: State, *, pinned: bool, moment: datetime) -> None:
+    """Too late. What may have been accepted by an earlier call has not expired for certain."""
+    target = State.UNKNOWN if pinned else State.EXPIRED
+    values = {"unknown_since": moment, "last_error": f"expired; {MAY_HAVE_ARRIVED}"}
+    if move(session, row_id, source, target, **(values if pinned else {})):
+        add_event(session, row_id, State.EXPIRED, MAY_HAVE_ARRIVED if pinned else "", at=moment)
+
+
+def _settled_or_live(
+    session: Session, row: Held, moment: datetime, stopped: Suppressed
+) -> Held | None:
+    if row.delivery_status:  # an event came meanwhile, which proves that the provider has it
+        move(
+            session, row.id, State.QUEUED, State.ACCEPTED, accepted_at=moment, pinned=False,
+            last_error=None,
+        )  # fmt: skip
+        redact_accepted(session, row.id, moment)
+        return None
+    if row.expires_at and row.expires_at <= moment:
+        expire(session, row.id, State.QUEUED, pinned=row.pinned, moment=moment)
+        return None
+    refused = stopped.among(_addresses(row), row.category)
+    return _without(session, row, refused, stopped, moment) if refused else row
+
+
+def _without(
+    session: Session, row: Held, refused: dict[str, str], stopped: Suppressed, moment: datetime
+) -> Held | None:
+    """The row without those whom it must not reach; None if nobody is left to write to."""
+    if not row.recipients:
+        _suppress(session, row, told(refused), moment)
+        return None
+    body = session.get_one(OutboxBody, row.id)
+    kept, who = stopped.filter(body.message, row.category)
+    if not kept["to"]:
+        _suppress(session, row, who, moment)
+        return None
+    if row.pinned:
+        return row  # the bytes of a call that may have been accepted never change
+    body.message = kept
+    recipients = [address for address in row.recipients if address not in refused]
+    statement = update(OUTBOX).where(OUTBOX.c.id == row.id)
+    session.execute(statement.values(recipients=recipients))
+    add_event(session, row.id, "left_out", who, at=moment)
+    return evolve(row, recipients=recipients)
+
+
+def _suppress(session: Session, row: Held, who: str, moment: datetime) -> None:
+    target = State.UNKNOWN if row.pinned else State.SUPPRESSED
+    values = {"unknown_since": moment} if row.pinned else {}
+    move(session, row.id, State.QUEUED, target, last_error=who, **values)
+    add_event(session, row.id, State.SUPPRESSED, who, at=moment)
+
+
+def _addresses(row: Held) -> list[str]:
+    return row.recipients or [row.recipient]
