@@ -1,4 +1,4 @@
-"""`/healthz` alive, `/readyz` able to serve with each part's state, `/metrics` for Prometheus."""
+"""Alive (`/healthz`), able to serve (`/readyz`), emails flow (`/deliveryz`), and `/metrics`."""
 
 from collections.abc import Iterable
 
@@ -9,8 +9,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import outbox
-from database import db, utc_now
-from extensions import email, limiter
+from database import db
+from extensions import limiter
 from outbox import readiness
 
 blueprint = Blueprint("health", __name__)
@@ -19,25 +19,38 @@ limiter.exempt(blueprint)
 
 @blueprint.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """200 as long as the process answers."""
+    """200 as long as the process answers, whatever the database does."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """200 if emails can be accepted and are being delivered, else 503 saying what to do.
+    """200 if this process can store what it is asked to, else 503 saying what to do.
 
-    A paused provider alone is no reason for 503: emails are accepted and wait for it.
+    It is for whoever sends requests here: emails that wait are no reason to go elsewhere.
     """
-    parts = {"database": _in_words(readiness.database_problem())}
-    providers: dict[str, str] = {}
-    if parts["database"] == "ok":
-        parts["outbox"] = _in_words(readiness.queue_problem())
-        statuses = outbox.breaker.call_statuses(db.session(), email.chain, utc_now())
-        providers = {name: str(status) for name, status in statuses.items()}
-    ready = all(state == "ok" for state in parts.values())
-    body = {"status": "ok" if ready else "unavailable", "parts": parts, "providers": providers}
-    return jsonify(body), 200 if ready else 503
+    problem = readiness.database_problem()
+    status = "unavailable" if problem else "ok"
+    return jsonify(status=status, parts={"database": _in_words(problem)}), _status(problem)
+
+
+@blueprint.get("/deliveryz")
+def deliveryz() -> ResponseReturnValue:
+    """200 if emails flow, else 503: it is for whoever is to be woken then.
+
+    A paused provider alone is no reason for 503: what waits for it is not late.
+    """
+    if problem := readiness.database_problem():
+        return jsonify(status="unavailable", problem=f"the database {_in_words(problem)}"), 503
+    flow = readiness.flow()
+    body = {
+        "status": "late" if flow.problem else "ok",
+        "problem": _in_words(flow.problem) if flow.problem else None,
+        "due": flow.due,
+        "oldest_due_seconds": round(flow.oldest_due_seconds, 1),
+        "providers": flow.providers,
+    }
+    return jsonify(body), _status(flow.problem)
 
 
 @blueprint.get("/metrics")
@@ -46,6 +59,10 @@ def metrics() -> ResponseReturnValue:
     registry = CollectorRegistry()
     registry.register(_OutboxCollector())
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _status(problem: readiness.Problem | None) -> int:
+    return 503 if problem else 200
 
 
 def _in_words(problem: readiness.Problem | None) -> str:

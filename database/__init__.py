@@ -3,7 +3,7 @@
 from sqlalchemy import Engine
 
 from database.base import Base, UTCDateTime, db, iso, utc_now
-from database.outages import schema_is_behind, why_unavailable
+from database.outages import check_writable, schema_is_behind, why_unavailable
 from database.postgresql import prepare_postgresql
 from database.sqlite import BUSY_TIMEOUT, prepare_sqlite
 from database.statements import (
@@ -23,6 +23,7 @@ __all__ = [
     "Base",
     "UTCDateTime",
     "changed_rows",
+    "check_writable",
     "db",
     "insert_if_new",
     "insert_new",

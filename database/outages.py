@@ -6,7 +6,7 @@ from typing import Any
 from alembic.script import ScriptDirectory
 from attrs import frozen
 from flask import current_app
-from sqlalchemy import inspect, text
+from sqlalchemy import String, column, inspect, select, table, text
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -46,6 +46,14 @@ def schema_is_behind() -> bool:
         applied = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
         revisions, ours = frozenset(applied), _revisions(current_app.extensions["migrate"])
     return revisions <= ours.known and revisions != ours.newest
+
+
+def check_writable() -> None:
+    """Take the lock that a write takes, and leave everything as it was. Raises `DBAPIError`."""
+    applied = select(column("version_num", String)).select_from(table("alembic_version"))
+    with db.engine.connect() as connection:
+        # Skipping what a deployment has locked that migrates at this moment.
+        connection.execute(applied.with_for_update(skip_locked=True)).all()
 
 
 @frozen

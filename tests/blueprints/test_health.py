@@ -1,10 +1,13 @@
 """Alive, ready, and the numbers; each problem says what to do about it."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,7 +19,8 @@ from database import db, utc_now
 from message import EmailMessage
 from outbox import OutboxEmail
 from tests.conftest import MakeApp
-from tools.processes import free_port
+from tools.outages import locked
+from tools.processes import free_port, wait_until
 
 UPGRADE = "flask db upgrade"
 
@@ -35,8 +39,16 @@ def test_a_migrated_app_is_alive_and_ready(any_app: Flask):
     assert client.get("/healthz").json == {"status": "ok"}
     ready = client.get("/readyz")
     assert ready.status_code == 200
-    assert ready.get_json()["status"] == "ok"
-    assert ready.get_json()["parts"] == {"database": "ok", "outbox": "ok"}
+    assert ready.get_json() == {"status": "ok", "parts": {"database": "ok"}}
+    flow = client.get("/deliveryz")
+    assert flow.status_code == 200
+    assert flow.get_json() == {
+        "status": "ok",
+        "problem": None,
+        "due": {"transactional": 0, "changes": 0, "marketing": 0},
+        "oldest_due_seconds": 0,
+        "providers": {"inbox": "ok"},
+    }
 
 
 UNREADY = {
@@ -93,17 +105,76 @@ def test_a_database_that_is_newer_than_the_code_is_ready(client: FlaskClient, ap
     assert client.get("/readyz").status_code == 200
 
 
-def test_an_email_that_waits_too_long_makes_it_unready(
-    client: FlaskClient, app: Flask, outbox_emails: list[EmailMessage]
+@contextmanager
+def unwritable(url: str) -> Iterator[None]:
+    """Somebody holds the lock that every write needs, and does not come to an end."""
+    if url.startswith("sqlite"):
+        with locked(url):
+            yield
+    else:
+        with psycopg.connect(url) as connection:
+            connection.execute("LOCK TABLE alembic_version")
+            yield
+
+
+def test_a_database_that_takes_no_writes_is_not_ready_and_soon_said_to_be_so(
+    make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
 ):
-    queue_email(app)
+    monkeypatch.setattr("outbox.readiness.PATIENCE", 0.2)  # while whoever writes waits for 10 s
+    client = make_app(DATABASE_URL=database_url).test_client()
+    with unwritable(database_url):
+        for path in ("/readyz", "/deliveryz"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.get_json()["status"]) == (503, "unavailable")
+        assert "takes no write within 0.2 s" in client.get("/readyz").text
+        assert client.get("/healthz").status_code == 200
+    wait_until(lambda: client.get("/readyz").status_code == 200, "it to be ready again")
+
+
+def test_a_database_that_may_only_be_read_is_not_ready(make_app: MakeApp, postgresql_url: str):
+    read_only = f"{postgresql_url}&options=-c%20default_transaction_read_only%3Don"
+    app = make_app(DATABASE_URL=read_only)
+    assert app.test_client().get("/readyz").status_code == 503
+
+
+def test_the_probe_of_a_database_changes_nothing_and_waits_for_no_migration(
+    make_app: MakeApp, postgresql_url: str
+):
+    client = make_app(DATABASE_URL=postgresql_url).test_client()
+    with psycopg.connect(postgresql_url) as deployment:
+        deployment.execute("UPDATE alembic_version SET version_num = 'of_tomorrow'")
+        assert client.get("/readyz").status_code == 200
+        deployment.rollback()
+        assert deployment.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+
+
+def test_emails_that_are_late_are_told_to_whoever_watches_delivery_and_not_to_the_balancer(
+    any_app: Flask, outbox_emails: list[EmailMessage]
+):
+    client = any_app.test_client()
+    queue_email(any_app)
+    assert client.get("/deliveryz").status_code == 200
+    queue_email(any_app, hours_ago=1)
+    answer = client.get("/deliveryz")
+    assert (answer.status_code, answer.get_json()["status"]) == (503, "late")
+    assert "check the workers" in answer.get_json()["problem"]
+    assert answer.get_json()["due"]["transactional"] == 2
+    assert answer.get_json()["oldest_due_seconds"] >= 3600
     assert client.get("/readyz").status_code == 200
+
+
+def test_a_backlog_at_the_pace_of_its_provider_is_late_all_the_time(make_app: MakeApp):
+    app = make_app(EMAIL_PROVIDER="resend", RESEND_API_KEY="re_test", EMAIL_DELIVERY="celery",
+                   REDIS_URL="redis://127.0.0.1:1")  # fmt: skip
     queue_email(app, hours_ago=1)
-    answer = client.get("/readyz")
-    assert (answer.status_code, "check the workers" in answer.get_json()["parts"]["outbox"]) == (
-        503,
-        True,
-    )
+    with app.app_context():  # the next call is allowed in a moment
+        soon = utc_now() + timedelta(seconds=3)
+        db.session.execute(
+            text("INSERT INTO provider_states (name, failures, next_at) VALUES ('resend', 0, :at)"),
+            {"at": soon.replace(tzinfo=None)},
+        )
+        db.session.commit()
+    assert app.test_client().get("/deliveryz").status_code == 503
 
 
 def test_metrics_count_the_outbox_by_state(

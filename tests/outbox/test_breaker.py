@@ -215,7 +215,7 @@ def test_states_are_shown_in_words(app: Flask):
     assert statuses["resend"].state is CallState.PAUSED
     assert str(statuses["resend"]).startswith("paused until 20")
     assert "API key is invalid" in str(statuses["resend"])
-    body = app.test_client().get("/readyz").get_json()
+    body = app.test_client().get("/deliveryz").get_json()
     assert body["providers"]["sendgrid"] == "ok"
     assert body["status"] == "ok"
     output = app.test_cli_runner().invoke(args=["email", "providers"]).output
@@ -223,12 +223,13 @@ def test_states_are_shown_in_words(app: Flask):
     db.session.remove()
 
 
-def test_a_paused_provider_alone_does_not_make_the_app_unready(app: Flask):
+def test_what_waits_for_a_paused_provider_is_not_late(app: Flask):
+    client = app.test_client()
     change(queue(), due_at=utc_now() - timedelta(hours=1))
-    assert app.test_client().get("/readyz").status_code == 503
+    assert client.get("/deliveryz").status_code == 503
     for name in CHAIN:
         learn(AuthenticationFailed("401", 401), name=name)
-    assert app.test_client().get("/readyz").status_code == 200
+    assert client.get("/deliveryz").status_code == 200
 
 
 def test_opening_is_logged_once_with_the_reason(app: Flask, caplog: pytest.LogCaptureFixture):

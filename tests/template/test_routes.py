@@ -13,7 +13,8 @@ ALWAYS = {
     "GET /reset-password", "POST /reset-password", "GET /contact", "POST /contact",
     "POST /api/webhooks/stripe", "POST /api/webhooks/<any(resend, sendgrid, sequenzy):provider>",
     "GET /unsubscribe/<token>",
-    "POST /unsubscribe/<token>", "GET /healthz", "GET /readyz", "GET /metrics",
+    "POST /unsubscribe/<token>", "GET /healthz", "GET /readyz", "GET /deliveryz",
+    "GET /metrics",
     "GET /static/<path:filename>",
 }  # fmt: skip
 IN_DEBUG = {

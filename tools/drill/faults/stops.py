@@ -36,7 +36,7 @@ def calling_token(sqlite_url: str) -> str:
 
 def provider_state(url: str) -> str:
     """What the web process knows of the provider, in words."""
-    words: str = requests.get(f"{url}/readyz", timeout=10).json()["providers"]["resend"]
+    words: str = requests.get(f"{url}/deliveryz", timeout=10).json()["providers"]["resend"]
     return words
 
 
