@@ -1,4 +1,7 @@
-"""Stripe's webhook: receipts and failed payments. Facts from docs.stripe.com/webhooks."""
+"""Stripe's webhook: receipts and failed payments. Facts from docs.stripe.com/webhooks.
+
+Events come in any order, and again.
+"""
 
 import json
 import logging
@@ -10,17 +13,24 @@ from typing import Any
 
 from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
 import emails
+import outbox
 import subscribers
 import webhooks
 from background import send_in_background
 from blueprints.errors import ApiError
 from blueprints.webhooks import blueprint
+from database import db, take_turns
 from extensions import limiter
+from outbox import OutboxEmail, State
 from providers import RawEvent, UnusableEvent, verify_stripe_signature
 
 logger = logging.getLogger(__name__)
+
+PAID = "invoice.paid"  # also what was paid outside of Stripe
+MOST_ATTEMPTS = 32  # to charge for one invoice; Stripe's own schedules end after 8
 
 
 @blueprint.post("/api/webhooks/stripe")
@@ -35,7 +45,7 @@ def stripe_webhook() -> ResponseReturnValue:
     if not any(verify_stripe_signature(payload, signature, secret) for secret in secrets):
         logger.warning("webhook_signature_invalid source=stripe")
         raise ApiError(400, "Invalid signature")
-    webhooks.receive("stripe", [_event(payload)], _effect)
+    webhooks.receive("stripe", [_event(payload)], _effect, _about)
     return jsonify(received=True)
 
 
@@ -78,7 +88,10 @@ def _send_receipt(event: Mapping[str, Any]) -> None:
 
 def _send_payment_failed(event: Mapping[str, Any]) -> None:
     invoice = _object(event)
-    attempt = invoice.get("attempt_count")
+    invoice_id = _invoice_id(invoice)
+    _take_turns(invoice_id)
+    if webhooks.was_applied(db.session(), "stripe", PAID, invoice_id):
+        return
     send_in_background(
         emails.payment_failed(
             to=_required(invoice, "customer_email"),
@@ -86,21 +99,55 @@ def _send_payment_failed(event: Mapping[str, Any]) -> None:
             currency=_required(invoice, "currency"),
             billing_url=_https(invoice, "hosted_invoice_url"),
             next_attempt=_time(invoice, "next_payment_attempt"),
-            intent_key=f"payment-failed:{_required(invoice, 'id')}:{attempt}",
+            intent_key=_failed_key(invoice_id, invoice.get("attempt_count")),
         )
     )
+
+
+def _cancel_payment_failed(event: Mapping[str, Any]) -> None:
+    """What waits to say that the payment failed would be wrong by now."""
+    invoice_id = _invoice_id(_object(event))
+    _take_turns(invoice_id)
+    keys = [_failed_key(invoice_id, attempt) for attempt in (None, *range(MOST_ATTEMPTS))]
+    waiting = select(OutboxEmail.id).where(
+        OutboxEmail.intent_key.in_(keys), OutboxEmail.state == State.QUEUED
+    )
+    for email_id in db.session.scalars(waiting.order_by(OutboxEmail.id)).all():
+        outbox.actions.cancel(db.session(), email_id, by="because the invoice was paid")
+
+
+def _invoice_id(invoice: Mapping[str, Any]) -> str:
+    invoice_id = _required(invoice, "id")
+    if not _is_name(invoice_id):
+        raise UnusableEvent("id is not one of Stripe's")
+    return invoice_id
+
+
+def _take_turns(invoice_id: str) -> None:
+    """Two events about one invoice at once must not both miss what the other does."""
+    take_turns(db.session(), f"invoice:{invoice_id}")
+
+
+def _failed_key(invoice_id: str, attempt: Any) -> str:
+    return f"payment-failed:{invoice_id}:{attempt}"
 
 
 HANDLERS: dict[str, Callable[[Mapping[str, Any]], None]] = {
     "checkout.session.completed": _send_receipt,
     "checkout.session.async_payment_succeeded": _send_receipt,
     "invoice.payment_failed": _send_payment_failed,
+    PAID: _cancel_payment_failed,
 }
 
 
 def _effect(event: RawEvent) -> webhooks.Effect | None:
     handler = HANDLERS.get(event.type)
     return partial(handler, event.data) if handler else None
+
+
+def _about(event: RawEvent) -> str | None:
+    invoice_id = _text(event.data, "data", "object", "id") if event.type == PAID else None
+    return invoice_id if _is_name(invoice_id) else None
 
 
 def _object(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ timeline, its status and the suppressions; what Stripe's events do stands in its
 from flask import Flask
 
 import outbox
-from webhooks.receiving import Effect, EventsFailed, receive
+from webhooks.receiving import Effect, EventsFailed, receive, was_applied
 from webhooks.retention import forget, remove_old
 from webhooks.tables import EventOutcome, ReceivedEvent
 from webhooks.waiting import join_waiting
@@ -24,6 +24,7 @@ __all__ = [
     "join_waiting",
     "receive",
     "remove_old",
+    "was_applied",
 ]
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from attrs import Factory, define
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from database import db, insert_new, utc_now, why_unavailable
@@ -27,16 +27,21 @@ Effect = Callable[[], None]
 Parse = Callable[[RawEvent], TrackingEvent | Effect | None]
 """What an event means: a report about an email, an effect of the caller's own, or nothing."""
 
+About = Callable[[RawEvent], str | None]
+"""The thing that an event is about, up to 255 characters that a column can hold."""
+
 
 class EventsFailed(Exception):
     """Events broke our code and were not stored; the sender must deliver them again."""
 
 
-def receive(source: str, raw_events: Sequence[RawEvent], parse: Parse) -> list[EventOutcome]:
+def receive(
+    source: str, raw_events: Sequence[RawEvent], parse: Parse, about: About | None = None
+) -> list[EventOutcome]:
     """Store each event of a verified delivery together with its effect, and commit.
 
-    A second delivery of an event does nothing. Returns what became of each, in the order in which
-    they were applied.
+    `about` names what an event tells of, for `was_applied`. A second delivery does nothing.
+    Returns what became of each, in the order in which they were applied.
 
     What raises `UnusableEvent`, or composes an email that is refused, is kept as rejected. After
     any other exception nothing of that event is stored, the others are all the same, and then
@@ -44,6 +49,9 @@ def receive(source: str, raw_events: Sequence[RawEvent], parse: Parse) -> list[E
     """
     session = db.session()
     events = [_parsed(source, raw, parse) for raw in raw_events]
+    if about:
+        for each in events:
+            each.about = about(each.raw)
     # In one order whoever delivers, so that two deliveries at once cannot wait for each other.
     events.sort(key=lambda each: (each.recipient, each.raw.event_id))
     emails = lock_reported(session, source, [each.report for each in events if each.report])
@@ -66,6 +74,17 @@ def receive(source: str, raw_events: Sequence[RawEvent], parse: Parse) -> list[E
     return [each.outcome for each in events]
 
 
+def was_applied(session: Session, source: str, kind: str, about: str) -> bool:
+    """Whether an event of this type about this thing had its effect, in this transaction too."""
+    same = select(ReceivedEvent.id).where(
+        ReceivedEvent.about == about,
+        ReceivedEvent.source == source,
+        ReceivedEvent.type == kind,
+        ReceivedEvent.outcome == EventOutcome.APPLIED,
+    )
+    return session.scalar(same.limit(1)) is not None
+
+
 @define
 class _Event:
     """An event on its way: what it means, and what becomes of it."""
@@ -75,6 +94,7 @@ class _Event:
     meaning: TrackingEvent | Effect | None = None
     outcome: EventOutcome = EventOutcome.IGNORED
     error: str | None = None
+    about: str | None = None
     row_id: str = Factory(new_id)
 
     @property
@@ -94,6 +114,7 @@ class _Event:
             "payload": self.raw.payload,
             "outcome": self.outcome,
             "error": self.error,
+            "about": self.about,
             "email_id": self.report and self.report.email_id,
             "provider_message_id": self.report and self.report.provider_message_id,
             "received_at": utc_now(),

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from database import Base, utc_now
@@ -26,13 +26,20 @@ class ReceivedEvent(Base):
     """One webhook event, stored once together with its effect.
 
     `email_id` and `provider_message_id` say which email it is about. While that is not known here
-    yet, `waiting_event` is what has to be applied to it (`webhooks.waiting.to_json`).
+    yet, `waiting_event` is what has to be applied to it (`webhooks.waiting.to_json`). `about` is
+    what an event with another effect tells of, such as an invoice.
     """
 
     __tablename__ = "received_events"
     __table_args__ = (
         UniqueConstraint("source", "event_id"),
         Index("ix_received_events_outcome_received_at", "outcome", "received_at"),
+        Index(
+            "ix_received_events_about",
+            "about",
+            sqlite_where=text("about IS NOT NULL"),
+            postgresql_where=text("about IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -42,6 +49,7 @@ class ReceivedEvent(Base):
     payload: Mapped[str] = mapped_column(Text)  # the JSON that came
     outcome: Mapped[str] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
+    about: Mapped[str | None] = mapped_column(String(255))
     email_id: Mapped[str | None] = mapped_column(String(36), index=True)
     provider_message_id: Mapped[str | None] = mapped_column(String(255))
     waiting_event: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -147,6 +147,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text(), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("about", sa.String(length=255), nullable=True),
         sa.Column("email_id", sa.String(length=36), nullable=True),
         sa.Column("provider_message_id", sa.String(length=255), nullable=True),
         sa.Column("waiting_event", sa.JSON(none_as_null=True), nullable=True),
@@ -155,6 +156,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("source", "event_id", name="uq_received_events_source"),
     )
     op.create_index("ix_received_events_email_id", "received_events", ["email_id"])
+    known = sa.text("about IS NOT NULL")
+    op.create_index(
+        "ix_received_events_about",
+        "received_events",
+        ["about"],
+        sqlite_where=known,
+        postgresql_where=known,
+    )
     op.create_index(
         "ix_received_events_outcome_received_at", "received_events", ["outcome", "received_at"]
     )

@@ -94,7 +94,7 @@ NO_EMAIL: dict[str, tuple[dict[str, Any], str]] = {
     "nothing to pay": (event(COMPLETED, checkout(payment_status=NOTHING_DUE)), "applied"),
     "set up only": (event(COMPLETED, SET_UP), "applied"),
     "later failed": (event("checkout.session.async_payment_failed", checkout()), "ignored"),
-    "invoice paid": (event("invoice.paid", invoice()), "ignored"),
+    "invoice paid": (event("invoice.paid", invoice()), "applied"),
     "unknown": (event("climate.order.created", {"id": "climorder_1"}), "ignored"),
     "thin": (THIN, "ignored"),
 }

@@ -15,6 +15,7 @@ OFFER = Offer(
         "tools/fuzz/stripe.py",
         "tests/blueprints/stripe_events.py",
         "tests/blueprints/test_stripe.py",
+        "tests/blueprints/test_stripe_invoices.py",
         "tests/emails/test_billing.py",
         "tests/emails/test_money.py",
         "tests/hostile/stripe_headers.py",
