@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, Delete, Update, func, select
@@ -44,9 +45,12 @@ def insert_if_new(session: Session, table: type[Base], row: Mapping[str, Any]) -
 
     One statement, so that of two that add the same row at once only one does.
     """
-    statement = _insert(session)(table.__table__).on_conflict_do_nothing()
-    counted = {"preserve_rowcount": True}
-    result = session.execute(statement.values(row), execution_options=counted)
+    statement = _insert_or_skip(session.get_bind().dialect.name, table)
+    computed = {name: value for name, value in row.items() if isinstance(value, ColumnElement)}
+    if computed:  # the others are parameters, for which the statement is not built anew
+        statement = statement.values(computed)
+        row = {name: value for name, value in row.items() if name not in computed}
+    result = session.execute(statement, row, execution_options={"preserve_rowcount": True})
     assert isinstance(result, CursorResult)  # noqa: S101  for the type checker: these give one
     return bool(result.rowcount)
 
@@ -55,12 +59,14 @@ def insert_new(session: Session, table: type[Base], rows: Sequence[Mapping[str, 
     """Add those of `rows` whose unique columns have new values, in order; their primary keys."""
     if not rows:
         return set()
-    statement = _insert(session)(table).on_conflict_do_nothing()
+    statement = _insert_or_skip(session.get_bind().dialect.name, table)
     return set(session.scalars(statement.returning(*table.__table__.primary_key), rows))
 
 
-def _insert(session: Session) -> Any:
-    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+@cache
+def _insert_or_skip(dialect: str, table: type[Base]) -> Any:
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table.__table__).on_conflict_do_nothing()
 
 
 def changed_rows(session: Session, statement: Update | Delete) -> int:
