@@ -61,7 +61,15 @@ class _Budget:
         return [name for name in self.available.permits if self.left(name) > 0]
 
 
-def claim(session: Session, states: States, room: Room, moment: datetime) -> list[Job]:
+@frozen
+class Claim:
+    """The jobs that are ours now. `more` says that there may be others that found no room."""
+
+    jobs: list[Job] = field(factory=list)
+    more: bool = False
+
+
+def claim(session: Session, states: States, room: Room, moment: datetime) -> Claim:
     """Lease due rows and give each its provider, within the permits of its rate.
 
     Rows that expired or whose recipients are suppressed are settled in the same transaction and
@@ -69,22 +77,27 @@ def claim(session: Session, states: States, room: Room, moment: datetime) -> lis
     """
     budget = _Budget(breaker.availability(states, moment))
     if not budget.available.any:
-        return []
+        return Claim()
     jobs: list[Job] = []
-    if room.owed and (calls := room.calls.get(Lane.MARKETING)):
-        jobs += _claim_lane(session, Lane.MARKETING, min(1, calls), budget, room, moment)
+    more = False
+    if room.owed and room.calls.get(Lane.MARKETING, 0) > 0:
+        jobs = _claim_lane(session, Lane.MARKETING, 1, budget, room, moment).jobs
         for job in jobs:
             job.urgent = True
     for lane in Lane:
+        if not (budget.usable() or budget.available.probe):
+            break
         calls = room.calls.get(lane, 0)
-        got = _claim_lane(session, lane, calls, budget, room, moment) if calls > 0 else []
-        jobs += got
-        backlog = len(got) >= calls and (calls > 0 or lane is Lane.TRANSACTIONAL)
-        if backlog or not (budget.usable() or budget.available.probe):
+        got = Claim(more=lane is Lane.TRANSACTIONAL)  # no room for it: the others have to wait
+        if calls > 0:
+            got = _claim_lane(session, lane, calls, budget, room, moment)
+        jobs += got.jobs
+        if got.more:
+            more = True
             break  # what comes after it waits
     _lease(session, jobs)
     breaker.take_permits(states, budget.used, moment)
-    return jobs
+    return Claim(jobs, more and bool(budget.usable()))
 
 
 def quarantined_is_due(session: Session, moment: datetime) -> bool:
@@ -101,8 +114,9 @@ def may_go_out(available: Availability) -> ColumnElement[bool]:
 
 def _claim_lane(
     session: Session, lane: Lane, calls: int, budget: _Budget, room: Room, moment: datetime
-) -> list[Job]:
-    found = _due(session, lane, calls, budget, room, moment)
+) -> Claim:
+    limit = _row_limit(lane, calls, budget)
+    found = _due(session, lane, limit, budget, room, moment)
     rows = settle(session, found, moment)
     token = new_id()
     lease: float = current_app.config["EMAIL_LEASE"]
@@ -121,11 +135,19 @@ def _claim_lane(
             jobs.append(job)
             if _may_batch(row, provider):
                 batches[provider] = job
-    return [_finished(job) for job in jobs]
+    return Claim([_finished(job) for job in jobs], more=len(found) >= limit)
+
+
+def _row_limit(lane: Lane, calls: int, budget: _Budget) -> int:
+    """How many rows so many calls may carry."""
+    first = budget.available.first
+    batched = first is not None and lane is not Lane.CHANGES
+    most = calls * _batch_size(first) if batched and first else calls
+    return min(most, max(calls, ROWS_A_TURN))
 
 
 def _due(
-    session: Session, lane: Lane, calls: int, budget: _Budget, room: Room, moment: datetime
+    session: Session, lane: Lane, limit: int, budget: _Budget, room: Room, moment: datetime
 ) -> list[Held]:
     due: list[ColumnElement[bool]] = [
         in_state(State.QUEUED),
@@ -137,13 +159,11 @@ def _due(
     ]
     if room.ids is not None:
         due.append(OUTBOX.c.id.in_(room.ids))
-    first = budget.available.first
-    rows = calls * _batch_size(first) if first and lane is not Lane.CHANGES else calls
     statement = (
         select(*NARROW)
         .where(*due)
         .order_by(OUTBOX.c.due_at)
-        .limit(min(rows, max(calls, ROWS_A_TURN)))
+        .limit(limit)
         .with_for_update(skip_locked=True)  # who waits for a row here could wait for ever
     )
     return [Held(*row) for row in session.execute(statement)]

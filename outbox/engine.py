@@ -139,6 +139,7 @@ class Engine:
             looks = woken or swept or self._more or self._due_at <= time.monotonic()
         with self._changed:
             ended, self._ended = self._ended, []
+        self._calling -= set(ended)
         try:
             self._turn(ended, self._room() if looks else None)
         except BaseException:
@@ -185,16 +186,15 @@ class Engine:
         stopped = [job for job in self._built if job.answers]
         rest = [job for job in self._built if not job.answers]
         rest.sort(key=lambda job: Lane.TRANSACTIONAL if job.urgent else job.lane)
-        count = max(0, self._startable() + len(ended))
+        count = max(0, self._startable())
         chosen, kept = rest[:count], rest[count:]
         if not (ended or stopped or chosen or room):
             return
         turn = self._take_turn([*ended, *stopped], chosen, room)
         self._built = kept
-        self._calling -= set(ended)
         self._hand_over(turn.started)
         if room is not None:
-            self._after_claim(turn, room)
+            self._after_claim(turn)
         self.watches.settled({each.row.id: each.outcome.state for each in turn.told if each.held})
         self._look_for_watched()
 
@@ -244,10 +244,10 @@ class Engine:
                 job.answer_all(Postponed("its process stops"))
                 self._end(job)
 
-    def _after_claim(self, turn: Turn, room: Room) -> None:
+    def _after_claim(self, turn: Turn) -> None:
         self._claimed += turn.claimed
         lanes = Counter(job.lane for job in turn.claimed)
-        self._more = any(0 < room.calls[lane] <= lanes[lane] for lane in Lane)
+        self._more = turn.more
         others = lanes[Lane.TRANSACTIONAL] + lanes[Lane.CHANGES]
         self._others = others if lanes[Lane.MARKETING] else self._others + others
         self._due_at = math.inf if turn.pause is None else time.monotonic() + turn.pause

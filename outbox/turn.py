@@ -42,13 +42,15 @@ class Turn:
     """What came of one turn.
 
     `ended` are the jobs whose answers are on record now, `told` what was decided about each row.
-    `pause` is in how many seconds the next row or permit is due; None if none is in sight.
+    `more` says that rows are due for which there was no room. `pause` is in how many seconds the
+    next row or permit is due; None if none is in sight.
     """
 
     ended: list[Job] = field(factory=list)
     told: list[Recorded] = field(factory=list)
     started: list[Job] = field(factory=list)
     claimed: list[Job] = field(factory=list)
+    more: bool = False
     pause: float | None = None
 
 
@@ -66,8 +68,9 @@ def take_turn(ended: Sequence[Job], built: Sequence[Job], room: Room | None) -> 
         turn.ended = [*ended, *(job for job in built if job.answers)]
         turn.told = recording.record(session, turn.ended, current, states, moment)
         if room is not None:
-            turn.claimed = claim(session, states, room, moment)
-            turn.pause = _pause(session, states, moment)
+            claimed = claim(session, states, room, moment)
+            turn.claimed, turn.more = claimed.jobs, claimed.more
+            turn.pause = None if turn.more else _pause(session, states, moment)
     recording.log(turn.told)
     return turn
 
