@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from attrs import define, field, frozen
 from flask import Flask, current_app
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from database import changed_rows, insert_if_new, iso
@@ -57,6 +57,13 @@ class Availability:
         return bool(self.usable or self.probe)
 
 
+_STATES = select(ProviderState).execution_options(populate_existing=True)
+_LOCKED = (
+    _STATES.where(ProviderState.name.in_(bindparam("names", expanding=True)))
+    .order_by(ProviderState.name)
+    .with_for_update()
+)
+
 States = dict[str, ProviderState]
 """What is stored of each provider; one without a row has never failed and has no rate."""
 
@@ -66,15 +73,13 @@ def load_states(session: Session, *, lock: bool = False) -> States:
 
     With `lock` those that have a rate are locked, so that their permits are ours until the commit.
     """
-    statement = select(ProviderState).execution_options(populate_existing=True)
     rated = [name for name in email.chain if email.provider(name).rate] if lock else []
-    states = {state.name: state for state in session.scalars(statement)}
+    states = {state.name: state for state in session.scalars(_STATES)}
     if rated:
         for name in rated:
             if name not in states:
                 insert_if_new(session, ProviderState, {"name": name, "failures": 0})
-        mine = statement.where(ProviderState.name.in_(rated)).order_by(ProviderState.name)
-        states |= {state.name: state for state in session.scalars(mine.with_for_update())}
+        states |= {state.name: state for state in session.scalars(_LOCKED, {"names": rated})}
     return states
 
 

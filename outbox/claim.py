@@ -3,10 +3,12 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 from attrs import define, evolve, field, frozen
 from flask import current_app
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from extensions import email
@@ -17,10 +19,20 @@ from outbox.jobs import Held, Job
 from outbox.kinds import kind_of_row
 from outbox.settling import settle
 from outbox.states import check_move
-from outbox.tables import OUTBOX, QUARANTINED, Lane, OutboxRow, State, in_state
+from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state
 
 ROWS_A_TURN = 200  # so that a turn does not hold SQLite's write lock for long
 BYTES_A_BATCH = 8 * 1024 * 1024
+_SENDING = update(OUTBOX).values(
+    state=State.SENDING,
+    lease_token=bindparam("lease_token"),
+    lease_until=bindparam("lease_until"),
+    calling_since=None,
+)
+_LEASE = _SENDING.where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
+_LEASE_MEMBERS = _SENDING.where(
+    OUTBOX.c.batch_id.in_(bindparam("ids", expanding=True)), in_state(State.QUEUED)
+)
 NARROW = [OUTBOX.c[name] for name in Held.__annotations__]
 
 
@@ -102,14 +114,16 @@ def claim(session: Session, states: States, room: Room, moment: datetime) -> Cla
 
 def quarantined_is_due(session: Session, moment: datetime) -> bool:
     """Whether a row with which a worker died waits, and may be delivered alone now."""
-    budget = _Budget(breaker.availability(breaker.load_states(session), moment))
-    due = and_(in_state(State.QUEUED), QUARANTINED, OutboxRow.due_at <= moment, _reach(budget))
-    return budget.available.any and session.scalar(select(OUTBOX.c.id).where(due)) is not None
+    available = breaker.availability(breaker.load_states(session), moment)
+    due = and_(in_state(State.QUEUED), QUARANTINED, OUTBOX.c.due_at <= moment)
+    statement = select(OUTBOX.c.id).where(due, may_go_out(available)).limit(1)
+    return available.any and session.scalar(statement) is not None
 
 
 def may_go_out(available: Availability) -> ColumnElement[bool]:
     """Whether a row does not wait for a provider that may not be called."""
-    return _reach(_Budget(available))
+    budget = _Budget(available)
+    return _reach(_to_all(budget), _names(budget), email.chain)
 
 
 def _claim_lane(
@@ -117,21 +131,24 @@ def _claim_lane(
 ) -> Claim:
     limit = _row_limit(lane, calls, budget)
     found = _due(session, lane, limit, budget, room, moment)
-    rows = settle(session, found, moment)
     token = new_id()
     lease: float = current_app.config["EMAIL_LEASE"]
     until, deadline = moment + timedelta(seconds=lease), time.monotonic() + lease
     jobs: list[Job] = []
     batches: dict[str, Job] = {}
-    for row in rows:
-        provider = _choose(session, row, lane, budget, moment)
-        open_batch = batches.get(provider or "")
-        if open_batch and _fits(open_batch, row):
-            open_batch.rows.append(row)
-        elif provider and len(jobs) < calls:
+    probe = budget.available.probe
+    for row in settle(session, found, moment):
+        provider = _choose(session, row, lane, budget, batches, moment)
+        if provider is None:
+            continue
+        batch = batches.get(provider)
+        if batch and _may_batch(row, provider):
+            batch.rows.append(row)
+            if not _has_room(batch):
+                del batches[provider]
+        elif len(jobs) < calls and (budget.left(provider) > 0 or provider == probe):
             budget.take(provider)
-            kind = kind_of_row(row.task)
-            job = Job(kind, lane, provider, token, until, deadline, [row])
+            job = Job(kind_of_row(row.task), lane, provider, token, until, deadline, [row])
             jobs.append(job)
             if _may_batch(row, provider):
                 batches[provider] = job
@@ -149,48 +166,67 @@ def _row_limit(lane: Lane, calls: int, budget: _Budget) -> int:
 def _due(
     session: Session, lane: Lane, limit: int, budget: _Budget, room: Room, moment: datetime
 ) -> list[Held]:
-    due: list[ColumnElement[bool]] = [
+    ids = list(room.ids) if room.ids is not None else None
+    statement = _due_statement(room.quarantined, ids is not None, _to_all(budget))
+    values: dict[str, object] = {
+        "lane": int(lane),
+        "due_by": moment - timedelta(seconds=room.overdue),
+        "names": _names(budget),
+        "chain": email.chain,
+        "row_limit": limit,
+    }
+    if ids is not None:
+        values["ids"] = ids
+    return [Held(*row) for row in session.connection().execute(statement, values)]
+
+
+@cache  # to build it takes longer than to run it
+def _due_statement(quarantined: bool, some: bool, to_all: bool) -> Select[Any]:
+    due = [
         in_state(State.QUEUED),
-        OUTBOX.c.lane == int(lane),
-        OUTBOX.c.due_at <= moment - timedelta(seconds=room.overdue),
+        OUTBOX.c.lane == bindparam("lane"),
+        OUTBOX.c.due_at <= bindparam("due_by"),
         OUTBOX.c.batch_id.is_(None),
-        QUARANTINED if room.quarantined else OUTBOX.c.quarantined.is_(False),
-        _reach(budget),
+        QUARANTINED if quarantined else OUTBOX.c.quarantined.is_(False),
+        _reach(to_all, bindparam("names", expanding=True), bindparam("chain", expanding=True)),
     ]
-    if room.ids is not None:
-        due.append(OUTBOX.c.id.in_(room.ids))
-    statement = (
-        select(*NARROW)
-        .where(*due)
-        .order_by(OUTBOX.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # who waits for a row here could wait for ever
-    )
-    return [Held(*row) for row in session.execute(statement)]
+    if some:
+        due.append(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
+    ordered = select(*NARROW).where(*due).order_by(OUTBOX.c.due_at).limit(bindparam("row_limit"))
+    return ordered.with_for_update(skip_locked=True)  # who waits for a row could wait for ever
 
 
-def _reach(budget: _Budget) -> ColumnElement[bool]:
-    """Whether a row may go out through what can be called."""
-    names = budget.usable()
-    if probe := budget.available.probe:
-        names = [*names, probe]
+def _reach(to_all: bool, names: Any, chain: Any) -> ColumnElement[bool]:
+    """Whether a row may go out through `names`; `to_all` those that no provider is meant for."""
     free: ColumnElement[bool] = OUTBOX.c.only_provider.is_(None)
-    if not (budget.available.first and budget.left(budget.available.first) > 0) and (
-        not budget.available.probe
-    ):
-        free = and_(free, OUTBOX.c.provider.in_(names))
     return or_(
-        free,
+        free if to_all else and_(free, OUTBOX.c.provider.in_(names)),
         OUTBOX.c.only_provider.in_(names),
-        OUTBOX.c.only_provider.not_in(email.chain),  # no longer configured: looked at as well
+        OUTBOX.c.only_provider.not_in(chain),  # no longer configured: looked at as well
     )
+
+
+def _names(budget: _Budget) -> list[str]:
+    probe = budget.available.probe
+    return [*budget.usable(), *([probe] if probe else [])]
+
+
+def _to_all(budget: _Budget) -> bool:
+    """Whether a row that may go anywhere can go out now."""
+    first = budget.available.first
+    return bool(budget.available.probe or (first and budget.left(first) > 0))
 
 
 def _choose(
-    session: Session, row: Held, lane: Lane, budget: _Budget, moment: datetime
+    session: Session,
+    row: Held,
+    lane: Lane,
+    budget: _Budget,
+    batches: Mapping[str, Job],
+    moment: datetime,
 ) -> str | None:
-    """The provider for this row; None if none has a permit left for it."""
-    usable, probe, chain = budget.usable(), budget.available.probe, email.chain
+    """The provider for this row: with a permit left, or a batch that may take it; None if none."""
+    usable, probe, chain = {*budget.usable(), *batches}, budget.available.probe, email.chain
     wanted = row.only_provider if row.only_provider in chain else None
     if wanted is None and row.provider in usable:
         return row.provider
@@ -216,12 +252,9 @@ def _may_batch(row: Held, provider: str) -> bool:
     return not row.single and row.may_move and row.task == "email" and _batch_size(provider) > 1
 
 
-def _fits(job: Job, row: Held) -> bool:
-    return (
-        _may_batch(row, job.provider)
-        and len(job.rows) < _batch_size(job.provider)
-        and sum(each.size for each in job.rows) + row.size <= BYTES_A_BATCH
-    )
+def _has_room(job: Job) -> bool:
+    full = len(job.rows) >= _batch_size(job.provider)
+    return not full and sum(each.size for each in job.rows) < BYTES_A_BATCH
 
 
 def _finished(job: Job) -> Job:
@@ -238,18 +271,7 @@ def _lease(session: Session, jobs: list[Job]) -> None:
     for token in {job.token for job in jobs}:
         mine = [job for job in jobs if job.token == token]
         rows = [row for job in mine for row in job.rows]
-        which: ColumnElement[bool] = OUTBOX.c.id.in_([row.id for row in rows])
+        lease = {"lease_token": token, "lease_until": mine[0].lease_until}
+        session.connection().execute(_LEASE, {"ids": [row.id for row in rows], **lease})
         if batches := [row.id for row in rows if row.task == "batch"]:
-            waiting = and_(OUTBOX.c.batch_id.in_(batches), in_state(State.QUEUED))
-            which = or_(which, waiting)
-        statement = (
-            update(OUTBOX)
-            .where(which)
-            .values(
-                state=State.SENDING,
-                lease_token=token,
-                lease_until=mine[0].lease_until,
-                calling_since=None,
-            )
-        )
-        session.execute(statement)
+            session.connection().execute(_LEASE_MEMBERS, {"ids": batches, **lease})

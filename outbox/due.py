@@ -3,11 +3,21 @@
 from datetime import datetime, timedelta
 
 from attrs import frozen
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from database import now
 from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state
+
+
+def _earliest(*conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:
+    earliest = select(func.min(OUTBOX.c.due_at)).where(in_state(State.QUEUED), *conditions)
+    return earliest.scalar_subquery()
+
+
+_LANES = [OUTBOX.c.lane == int(lane) for lane in Lane]
+_FIRST = select(*(_earliest(lane) for lane in _LANES), _earliest(QUARANTINED))
+_NEXT = select(*(_earliest(lane, OUTBOX.c.due_at > bindparam("after")) for lane in _LANES))
 
 
 @frozen
@@ -21,10 +31,7 @@ class Due:
 def look(session: Session, overdue: float = 0) -> Due:
     """What is due at this moment, or has been for `overdue` seconds."""
     moment = now(session)
-    alone = (
-        select(func.min(OUTBOX.c.due_at)).where(in_state(State.QUEUED), QUARANTINED)
-    ).scalar_subquery()
-    *times, alone_at = session.execute(select(*(_earliest(lane) for lane in Lane), alone)).one()
+    *times, alone_at = session.connection().execute(_FIRST).one()
     since = moment - timedelta(seconds=overdue)
     return Due(
         rows=any(at <= since for at in times if at),
@@ -34,14 +41,5 @@ def look(session: Session, overdue: float = 0) -> Due:
 
 def next_moment(session: Session, moment: datetime) -> datetime | None:
     """When the next row becomes due, after `moment`."""
-    times = session.execute(select(*(_earliest(lane, after=moment) for lane in Lane))).one()
+    times = session.connection().execute(_NEXT, {"after": moment}).one()
     return min((each for each in times if each), default=None)
-
-
-def _earliest(lane: Lane, after: datetime | None = None) -> ScalarSelect[datetime]:
-    earliest = select(func.min(OUTBOX.c.due_at)).where(
-        in_state(State.QUEUED), OUTBOX.c.lane == int(lane)
-    )
-    if after is not None:
-        earliest = earliest.where(OUTBOX.c.due_at > after)
-    return earliest.scalar_subquery()

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 MARKETING_SHARE = 10  # under a backlog of the other lanes marketing gets every tenth call
 PAUSE = 1.0  # seconds after a turn that failed
+AHEAD = 4  # jobs in hand for each thread: what is only claimed is queued again if we die
+LINGER = 0.02  # seconds that an outcome waits for others to be recorded with
 
 
 class Engine:
@@ -63,6 +65,7 @@ class Engine:
         self._built: list[Job] = []  # not started yet
         self._calling: set[Job] = set()
         self._ended: list[Job] = []  # not recorded yet
+        self._ended_since = 0.0
         self._senders = Senders(app, self._slots, self._end)
         self._thread = threading.Thread(target=self._run, name="email-engine", daemon=True)
 
@@ -91,6 +94,8 @@ class Engine:
     def _end(self, job: Job) -> None:
         """A sender has the answers of a job."""
         with self._changed:
+            if not self._ended:
+                self._ended_since = time.monotonic()
             self._ended.append(job)
             self._changed.notify()
 
@@ -110,17 +115,27 @@ class Engine:
         with self._changed:
             while True:
                 stopping = self._is_stopping()
-                if self._ended or self._claimed or (self._built and self._startable()):
+                if self._claimed or (self._built and self._startable()):
+                    return True
+                if self._ended and (stopping or (linger := self._linger()) <= 0):
                     return True
                 if not self._calling and (stopping or self._alone):
                     return not stopping
                 left = min(self._due_at, self._sweep_at) - time.monotonic()
                 if not stopping and (self._woken or left <= 0):
                     return True
+                if self._ended:
+                    left = linger
                 self._changed.wait(self._interval if stopping else left)
 
     def _is_stopping(self) -> bool:
         return self._stopping or not self._goes_on()
+
+    def _linger(self) -> float:
+        """For how many seconds a turn may wait: while the threads have enough to call."""
+        if self._senders.waiting() <= self._slots // 2:
+            return 0.0
+        return self._ended_since + LINGER - time.monotonic()
 
     def _startable(self) -> int:
         """How many jobs may be started: a few wait for a thread, so that none waits for a turn."""
@@ -136,7 +151,8 @@ class Engine:
             self._deliver_alone()
         else:
             swept = self._sweep_at <= time.monotonic() and self._find_due()
-            looks = woken or swept or self._more or self._due_at <= time.monotonic()
+            more = self._more and len(self._calling) + len(self._built) <= 2 * self._slots
+            looks = woken or swept or more or self._due_at <= time.monotonic()
         with self._changed:
             ended, self._ended = self._ended, []
         self._calling -= set(ended)
@@ -174,9 +190,9 @@ class Engine:
             job.lane for jobs in (self._claimed, self._built, self._calling) for job in jobs
         )
         most = {
-            Lane.TRANSACTIONAL: 2 * self._slots,
+            Lane.TRANSACTIONAL: AHEAD * self._slots,
             Lane.CHANGES: max(1, self._slots - 1),
-            Lane.MARKETING: max(1, 2 * (self._slots - 1)),
+            Lane.MARKETING: max(1, AHEAD * (self._slots - 1)),
         }
         calls = {lane: most[lane] - held[lane] for lane in Lane}
         owed = self._others >= MARKETING_SHARE - 1

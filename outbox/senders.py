@@ -34,6 +34,10 @@ class Senders:
             self._waiting[Lane.TRANSACTIONAL if job.urgent else job.lane].append(job)
         self._pool.submit(self._work)
 
+    def waiting(self) -> int:
+        """How many jobs wait for a thread."""
+        return sum(len(jobs) for jobs in self._waiting.values())
+
     def close(self) -> None:
         """Finish what is in flight."""
         self._pool.shutdown(wait=True)

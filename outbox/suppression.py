@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 from flask import current_app
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from database import insert_if_new, utc_now
@@ -21,6 +21,11 @@ Stored = Mapping[str, Any]
 """A message as a row keeps it."""
 RECIPIENTS = ("to", "cc", "bcc")  # fields of a stored message
 FORGOTTEN = "forgotten:"  # begins what stands for an address that was forgotten
+
+
+_REASONS = select(Suppression.address, Suppression.scope, Suppression.reason).where(
+    Suppression.address.in_(bindparam("addresses", expanding=True))
+)
 
 
 class Reason(StrEnum):
@@ -121,8 +126,7 @@ def suppressed(session: Session, addresses: Iterable[str]) -> Suppressed:
     meant = {form: each.lower() for each in addresses for form in _forms(each)}
     if not meant:
         return Suppressed({})
-    columns = (Suppression.address, Suppression.scope, Suppression.reason)
-    rows = session.execute(select(*columns).where(Suppression.address.in_(meant)))
+    rows = session.connection().execute(_REASONS, {"addresses": list(meant)})
     return Suppressed({(meant[address], scope): reason for address, scope, reason in rows})
 
 

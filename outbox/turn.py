@@ -9,9 +9,10 @@ then, outside: read the bodies of what was claimed, and build
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import define, field
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from database import now, transaction
@@ -35,6 +36,10 @@ _CURRENT = [
         "provider_message_id", "single",
     )
 ]  # fmt: skip
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_LOCK = select(*_CURRENT).where(OUTBOX.c.id.in_(_IDS)).order_by(OUTBOX.c.id).with_for_update()
+_BODIES = select(BODIES.c.id, BODIES.c.message).where(BODIES.c.id.in_(_IDS))
 
 
 @define
@@ -111,11 +116,10 @@ def _pause(session: Session, states: States, moment: datetime) -> float | None:
 
 def _lock(session: Session, jobs: Sequence[Job]) -> Current:
     """The rows of all jobs as they stand, locked in the order of their ids, as everybody does."""
-    ids = sorted({row_id for job in jobs for row_id in job.ids})
+    ids = list({row_id for job in jobs for row_id in job.ids})
     if not ids:
         return {}
-    statement = select(*_CURRENT).where(OUTBOX.c.id.in_(ids)).order_by(OUTBOX.c.id)
-    return {row.id: row for row in session.execute(statement.with_for_update())}
+    return {row.id: row for row in session.connection().execute(_LOCK, {"ids": ids})}
 
 
 def _by_size(jobs: Iterable[Job]) -> Iterator[list[Job]]:
@@ -135,9 +139,8 @@ def _by_size(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 def _read_bodies(session: Session, jobs: Sequence[Job]) -> None:
     ids = [row.id for job in jobs for row in job.rows]
-    statement = select(BODIES.c.id, BODIES.c.message).where(BODIES.c.id.in_(ids))
     try:
-        stored = dict(session.execute(statement).all())
+        stored = dict(session.connection().execute(_BODIES, {"ids": ids}).all())
     except MemoryError:
         if len(jobs) > 1:
             for job in jobs:
@@ -160,6 +163,5 @@ def _read_batch(session: Session, job: Job, stored: dict[str, dict[str, str]]) -
     job.batch, job.batch_id, job.batch_hash = row, row.id, stored[row.id]["hash"]
     job.rows = batches.members(session, row.id)
     ids = [each.id for each in job.rows]
-    found = session.execute(select(BODIES.c.id, BODIES.c.message).where(BODIES.c.id.in_(ids)))
-    bodies = dict(found.all())
+    bodies = dict(session.connection().execute(_BODIES, {"ids": ids}).all())
     job.stored = [bodies[row_id] for row_id in ids if row_id in bodies]
