@@ -3,17 +3,16 @@
 claimed -> prepared (bytes built) -> started (committed) -> called -> ended (answers)
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from attrs import define, field, frozen
 
 from errors import EmailSendError
 from outbox.tables import Lane
 from providers import Receipt
-
-if TYPE_CHECKING:
-    from outbox.kinds import Kind
 
 
 class Postponed(Exception):
@@ -74,6 +73,32 @@ class Held:
     def may_move(self) -> bool:
         """Whether another provider may be asked: no call of it may have been accepted so far."""
         return not self.pinned and self.only_provider is None
+
+
+class Kind(ABC):
+    """What is done with the rows of one `task`.
+
+    `repeatable` rows may be called again without harm, so none of them ends as unknown.
+    `judges_provider` says whether an answer tells how the provider fares with emails,
+    `obeys_suppression` whether nothing goes to an address that is suppressed.
+    """
+
+    task: ClassVar[str]
+    repeatable: ClassVar[bool] = False
+    judges_provider: ClassVar[bool] = True
+    obeys_suppression: ClassVar[bool] = False
+
+    @abstractmethod
+    def prepare(self, job: Job) -> Iterable[Job]:
+        """Build what the job posts, by `job.stored`; no database, no call.
+
+        Gives the job back, or the jobs that it falls apart into. One that cannot be called has
+        its answers already.
+        """
+
+    @abstractmethod
+    def call(self, job: Job) -> list[Answer]:
+        """Make the call; an answer for each row. What it raises is nobody's answer."""
 
 
 @define(eq=False)

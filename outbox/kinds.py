@@ -6,9 +6,8 @@ A room above the outbox may register a kind of its own; the engine treats them a
 import hashlib
 import logging
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from flask import Flask, current_app
 
@@ -23,39 +22,13 @@ from errors import (
 from extensions import email
 from message import EmailMessage, UnreadableMessage, from_json
 from outbox.changes import hash_of
-from outbox.jobs import Answer, Job, NotRepeated, Postponed
+from outbox.jobs import Answer, Job, Kind, NotRepeated, Postponed
 from providers import WireRequest, change_from_json
 from retry import backoff
 
 logger = logging.getLogger(__name__)
 
 UNREADABLE = 5  # as long as after so many failed attempts: until newer code is everywhere
-
-
-class Kind(ABC):
-    """What is done with the rows of one `task`.
-
-    `repeatable` rows may be called again without harm, so none of them ends as unknown.
-    `judges_provider` says whether an answer tells how the provider fares with emails,
-    `obeys_suppression` whether nothing goes to an address that is suppressed.
-    """
-
-    task: ClassVar[str]
-    repeatable: ClassVar[bool] = False
-    judges_provider: ClassVar[bool] = True
-    obeys_suppression: ClassVar[bool] = False
-
-    @abstractmethod
-    def prepare(self, job: Job) -> Iterable[Job]:
-        """Build what the job posts, by `job.stored`; no database, no call.
-
-        Gives the job back, or the jobs that it falls apart into. One that cannot be called has
-        its answers already.
-        """
-
-    @abstractmethod
-    def call(self, job: Job) -> list[Answer]:
-        """Make the call; an answer for each row. What it raises is nobody's answer."""
 
 
 class EmailKind(Kind):
