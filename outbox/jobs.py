@@ -75,32 +75,6 @@ class Held:
         return not self.pinned and self.only_provider is None
 
 
-class Kind(ABC):
-    """What is done with the rows of one `task`.
-
-    `repeatable` rows may be called again without harm, so none of them ends as unknown.
-    `judges_provider` says whether an answer tells how the provider fares with emails,
-    `obeys_suppression` whether nothing goes to an address that is suppressed.
-    """
-
-    task: ClassVar[str]
-    repeatable: ClassVar[bool] = False
-    judges_provider: ClassVar[bool] = True
-    obeys_suppression: ClassVar[bool] = False
-
-    @abstractmethod
-    def prepare(self, job: Job) -> Iterable[Job]:
-        """Build what the job posts, by `job.stored`; no database, no call.
-
-        Gives the job back, or the jobs that it falls apart into. One that cannot be called has
-        its answers already.
-        """
-
-    @abstractmethod
-    def call(self, job: Job) -> list[Answer]:
-        """Make the call; an answer for each row. What it raises is nobody's answer."""
-
-
 @define(eq=False)
 class Job:
     """One call to `provider`: for one row, or for the `rows` of a batch.
@@ -136,3 +110,29 @@ class Job:
     def answer_all(self, answer: Answer) -> None:
         """Give every row the same answer."""
         self.answers = [answer] * len(self.rows)
+
+
+class Kind(ABC):
+    """What is done with the rows of one `task`.
+
+    `repeatable` rows may be called again without harm, so none of them ends as unknown.
+    `judges_provider` says whether an answer tells how the provider fares with emails,
+    `obeys_suppression` whether nothing goes to an address that is suppressed.
+    """
+
+    task: ClassVar[str]
+    repeatable: ClassVar[bool] = False
+    judges_provider: ClassVar[bool] = True
+    obeys_suppression: ClassVar[bool] = False
+
+    @abstractmethod
+    def prepare(self, job: Job) -> Iterable[Job]:
+        """Build what the job posts, by `job.stored`; no database, no call.
+
+        Gives the job back, or the jobs that it falls apart into. One that cannot be called has
+        its answers already.
+        """
+
+    @abstractmethod
+    def call(self, job: Job) -> list[Answer]:
+        """Make the call; an answer for each row. What it raises is nobody's answer."""
