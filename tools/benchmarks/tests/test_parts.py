@@ -8,6 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tools.benchmarks import limits
+from tools.benchmarks.bench import Bench, Size
+from tools.benchmarks.progress import Progress
+from tools.benchmarks.stubs import Stub
 from tools.processes import ROOT
 
 TINY = ("--rounds", "1", "--seconds", "0.2", "--emails", "40", "--rows", "1000")
@@ -40,6 +44,20 @@ def test_a_part_writes_a_line_for_each_contender(part: str, tmp_path: Path):
     for plot in tmp_path.glob("*.svg"):
         assert f"({plot.name})" in page
         ElementTree.parse(plot)  # noqa: S314  our own file
+
+
+@pytest.mark.slow
+def test_the_limits_are_measured_at_the_simulator(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(limits, "DATABASES", ("SQLite",))
+    monkeypatch.setattr(limits, "DELIVERIES", ("thread",))
+    progress = Progress(sys.stderr, "limits")
+    section = limits.run(Bench(folder=tmp_path, size=Size(emails=20), stub=stub, progress=progress))
+    resend, sequenzy, urgent = section.tables
+    assert [line[1] for line in resend.lines] == ["2", "2"]
+    assert [line[1] for line in sequenzy.lines] == ["10"]
+    assert float(urgent.lines[0][1]) >= 0
 
 
 def test_a_part_that_does_not_exist_is_refused_by_name():
