@@ -6,17 +6,54 @@ A change may be repeated without harm, so none ends as `unknown`: it is repeated
 
 import hashlib
 import json
+import logging
+from collections.abc import Iterable
 from typing import Any
 
 from flask import current_app
 from sqlalchemy.orm import Session
 
 from database import now_in, utc_now
-from errors import UnsupportedFeature
+from errors import (
+    AuthenticationFailed,
+    EmailSendError,
+    OutcomeUnknown,
+    ProviderUnavailable,
+    QuotaExceeded,
+    UnsupportedFeature,
+)
 from extensions import email
 from message import new_id
+from outbox.jobs import Answer, Job, Kind
 from outbox.tables import Lane, OutboxBody, OutboxChange, State
-from providers import SubscriberChange, change_to_json, kind_of
+from providers import SubscriberChange, change_from_json, change_to_json, kind_of
+
+logger = logging.getLogger(__name__)
+
+
+class ChangeKind(Kind):
+    """One change of a subscriber. How it fares says nothing about sending."""
+
+    task = "subscriber"
+    repeatable = True
+    judges_provider = False
+
+    def prepare(self, job: Job) -> Iterable[Job]:
+        job.request = change_from_json(job.stored[0])
+        job.hashes = [_hash_of(job.stored[0])]
+        return [job]
+
+    def call(self, job: Job) -> list[Answer]:
+        # An unknown outcome is worth another try, and so is a refused key, which may be mended.
+        try:
+            return [email.change_subscriber(job.provider, job.request, job.rows[0].id)]
+        except (OutcomeUnknown, AuthenticationFailed, QuotaExceeded) as error:
+            return [ProviderUnavailable(str(error), error.status, provider=job.provider)]
+        except EmailSendError as error:
+            return [error]
+        except Exception as error:
+            logger.exception("change %s: calling %s broke", job.rows[0].id, job.provider)
+            return [EmailSendError(f"{type(error).__name__}: {error}", provider=job.provider)]
 
 
 def enqueue_change(
@@ -42,6 +79,6 @@ def enqueue_change(
     return row
 
 
-def hash_of(stored: dict[str, Any]) -> str:
+def _hash_of(stored: dict[str, Any]) -> str:
     """What an attempt at this change did, in place of the bytes of a message."""
     return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()

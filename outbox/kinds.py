@@ -12,18 +12,14 @@ from typing import Any
 from flask import Flask, current_app
 
 from errors import (
-    AuthenticationFailed,
     EmailSendError,
     OutcomeUnknown,
-    ProviderUnavailable,
-    QuotaExceeded,
     UnsupportedFeature,
 )
 from extensions import email
 from message import EmailMessage, UnreadableMessage, from_json
-from outbox.changes import hash_of
 from outbox.jobs import Answer, Job, Kind, NotRepeated, Postponed
-from providers import WireRequest, change_from_json
+from providers import WireRequest
 from retry import backoff
 
 logger = logging.getLogger(__name__)
@@ -52,31 +48,6 @@ class EmailKind(Kind):
             return [error]
         except Exception as error:
             return [unclear(job, error)]
-
-
-class ChangeKind(Kind):
-    """One change of a subscriber. How it fares says nothing about sending."""
-
-    task = "subscriber"
-    repeatable = True
-    judges_provider = False
-
-    def prepare(self, job: Job) -> Iterable[Job]:
-        job.request = change_from_json(job.stored[0])
-        job.hashes = [hash_of(job.stored[0])]
-        return [job]
-
-    def call(self, job: Job) -> list[Answer]:
-        # An unknown outcome is worth another try, and so is a refused key, which may be mended.
-        try:
-            return [email.change_subscriber(job.provider, job.request, job.rows[0].id)]
-        except (OutcomeUnknown, AuthenticationFailed, QuotaExceeded) as error:
-            return [ProviderUnavailable(str(error), error.status, provider=job.provider)]
-        except EmailSendError as error:
-            return [error]
-        except Exception as error:
-            logger.exception("change %s: calling %s broke", job.rows[0].id, job.provider)
-            return [EmailSendError(f"{type(error).__name__}: {error}", provider=job.provider)]
 
 
 class BatchKind(Kind):
@@ -130,8 +101,8 @@ def register_kind(app: Flask, kind: Kind) -> None:
 
 
 def register_kinds(app: Flask) -> None:
-    """The kinds that the outbox itself knows."""
-    for kind in (EmailKind(), ChangeKind(), BatchKind()):
+    """The kinds that make emails go."""
+    for kind in (EmailKind(), BatchKind()):
         register_kind(app, kind)
 
 

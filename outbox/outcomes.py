@@ -102,7 +102,7 @@ def outcome_of(
 
 
 def _accepted(plain: Outcome, receipt: Receipt, repeatable: bool) -> Outcome:
-    # A change of a subscriber has no id.
+    # What is repeatable has no need of an id.
     nameless = not (receipt.message_id or repeatable)
     error = f"{plain.provider} accepted it without giving an id" if nameless else None
     return evolve(

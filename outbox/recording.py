@@ -112,7 +112,7 @@ def log(told: Sequence[Recorded]) -> None:
 
 
 def _learn(session: Session, job: Job, states: States, moment: datetime) -> None:
-    """How a change of a subscriber fares says nothing about sending, but its rate is the same."""
+    """Not every kind says how the provider fares, but all share its rate."""
     answers = job.answers[:1] if job.batch_id else job.answers
     if not job.kind.judges_provider:
         answers = [each for each in answers if isinstance(each, RateLimited)]

@@ -14,10 +14,11 @@ from flask import Flask, current_app
 from werkzeug.serving import is_running_from_reloader
 
 from outbox import breaker
+from outbox.changes import ChangeKind
 from outbox.delivery import deliver
 from outbox.engine import Engine
 from outbox.housekeeping import Housekeeper
-from outbox.kinds import register_kinds
+from outbox.kinds import register_kind, register_kinds
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -31,6 +32,7 @@ def init_app(app: Flask) -> None:
     """Prepare the delivery that EMAIL_DELIVERY names; `start` starts it."""
     breaker.init_app(app)
     register_kinds(app)
+    register_kind(app, ChangeKind())
     if app.config["EMAIL_DELIVERY"] == "celery":
         # Only here: Celery costs 0.4 s to import, and the other modes do not need it.
         from outbox.celery_workers import WakePublisher, make_celery

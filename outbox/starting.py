@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from extensions import email
 from message import new_id
 from outbox.jobs import Job, NotRepeated, Postponed
-from outbox.tables import ATTEMPTS, OPEN_OUTCOMES, OUTBOX, Lane, OutboxBatch, OutboxBody, State
+from outbox.tables import ATTEMPTS, OPEN_OUTCOMES, OUTBOX, OutboxBatch, OutboxBody, State
 
 _CALLING = (
     update(OUTBOX)
@@ -123,7 +123,7 @@ def batch_hash(job: Job) -> str:
 def _repeats_safely(session: Session, job: Job, moment: datetime) -> bool:
     """Whether a repeat cannot become a second copy: same provider and bytes, inside its window."""
     rows = [row for row in job.rows if row.pinned]
-    if not rows or job.kind.repeatable or job.lane is Lane.CHANGES:
+    if not rows or job.kind.repeatable:
         return True
     if job.provider not in email.chain or any(row.provider != job.provider for row in rows):
         return False
