@@ -8,12 +8,14 @@ OFFER = Offer(
     takes=("benchmarks", "demo", "drill"),  # all run workers
     paths=(
         "outbox/celery_workers.py",
+        "outbox/watching.py",
         "tasks.py",
         "tools/brokers.py",
         "tests/hostile/test_broker.py",
     ),
     definitions={
-        "outbox/running.py": ("TASK", "worker_celery", "count_workers", "_publish"),
+        "outbox/engine.py": ("Engine._look_for_watched",),
+        "outbox/running.py": ("TASK", "worker_celery", "count_workers", "deliver_soon", "_publish"),
         "cli/doctor/delivery.py": ("check_workers",),
         "tests/test_background.py": (
             "test_a_web_process_starts_no_thread_under_celery",
@@ -80,8 +82,8 @@ OFFER = Offer(
         ("requirements-dev.in", "celery-types>=0.23          # types of Celery\n", ""),
         (
             "outbox/__init__.py",
-            "threads, Celery workers, or the request.",
-            "threads, or the request.",
+            "threads, Celery\nworkers, or the request.",
+            "threads, or\nthe request.",
         ),
         (
             "outbox/running.py",
@@ -108,19 +110,26 @@ OFFER = Offer(
         ),
         (
             "outbox/running.py",
-            """this process's dispatcher, once. Web processes leave it to the workers under Celery.
-
-    In `sync` mode and in Celery workers it only looks""",
-            """this process's dispatcher, once.
-
-    In `sync` mode it only looks""",
+            """housekeeping, once. Web processes leave both to the workers
+    under Celery.
+""",
+            """housekeeping, once.
+""",
         ),
         (
             "outbox/running.py",
-            'if (running and running.pid == os.getpid()) or (mode == "celery" and not worker):',
-            "if running and running.pid == os.getpid():",
+            'if _engine(app) or (mode == "celery" and not worker):',
+            "if _engine(app):",
         ),
         ("outbox/running.py", '    "celery": _publish,\n', ""),
+        ("outbox/engine.py", "        self.watches = Watches()\n", ""),
+        ("outbox/engine.py", "        self.watches.close()\n", ""),
+        (
+            "outbox/engine.py",
+            "        self.watches.settled({each.row.id: each.outcome.state for each in turn.told if each.held})\n",
+            "",
+        ),
+        ("outbox/engine.py", "        self._look_for_watched()\n", ""),
         (
             "cli/doctor/delivery.py",
             "The parts that deliver: database, queue, Redis, workers, and who",

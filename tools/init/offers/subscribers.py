@@ -1,6 +1,6 @@
 """What a provider keeps of subscribers: tags, attributes, events. Unsubscribing stays.
 
-The column `task` and the choice of `repeatable` outcomes stay in the outbox: rows have kinds.
+What a `Kind` may say of its rows stays in the outbox: a product may have kinds of its own.
 """
 
 from tools.init.offer import Offer
@@ -29,7 +29,6 @@ OFFER = Offer(
         "background.py": ("change_in_background",),
         "cli/doctor/delivery.py": ("check_subscribers",),
         "email_service.py": ("EmailService.change_subscriber",),
-        "outbox/delivery.py": ("_change_subscriber",),
         "outbox/reading.py": ("failing_change",),
         "outbox/tables.py": ("OutboxChange",),
         "providers/base.py": ("Provider.check_change", "Provider.change_subscriber"),
@@ -114,97 +113,38 @@ OFFER = Offer(
         ),
         (
             "outbox/__init__.py",
-            " Changes of subscribers go the same way. `running` says\nwho delivers",
-            " `running` says who\ndelivers",
+            " Changes of subscribers go the same way.",
+            "",
         ),
         ("outbox/__init__.py", "from outbox.changes import enqueue_change\n", ""),
         ("outbox/__init__.py", "    OutboxChange,\n", ""),
         ("outbox/__init__.py", '    "OutboxChange",\n', ""),
         ("outbox/__init__.py", '    "enqueue_change",\n', ""),
-        ("outbox/claim.py", "    changes: int | None = None,\n", ""),
         (
             "outbox/claim.py",
-            "due rows, emails first, the longest waiting first; only",
-            "due rows, the longest waiting first; only",
+            "    batched = first is not None and lane is not Lane.CHANGES\n"
+            "    most = calls * _batch_size(first) if batched and first else calls\n",
+            "    most = calls * _batch_size(first) if first else calls\n",
         ),
+        ("outbox/claim.py", ", and a change of a subscriber is no probe.", "."),
+        ("outbox/claim.py", " and lane is not Lane.CHANGES and not budget", " and not budget"),
+        ("outbox/engine.py", "            Lane.CHANGES: max(1, self._slots - 1),\n", ""),
         (
-            "outbox/claim.py",
-            "At most `changes` of them are changes of subscribers. With",
-            "With",
+            "outbox/engine.py",
+            "        others = lanes[Lane.TRANSACTIONAL] + lanes[Lane.CHANGES]\n",
+            "        others = lanes[Lane.TRANSACTIONAL]\n",
         ),
+        ("outbox/running.py", "    register_kind(app, ChangeKind())\n", ""),
+        ("outbox/tables.py", "    CHANGES = 1  # of subscribers\n", ""),
         (
-            "outbox/claim.py",
-            '_lease(session, and_(due, OutboxRow.task == "email"), limit, moment)',
-            "_lease(session, due, limit, moment)",
-        ),
-        (
-            "outbox/claim.py",
-            """        room = limit - len(rows)
-        room = room if changes is None else min(room, changes)
-        if room > 0 and callable_now.usable:  # a change is no probe
-            rows += _lease(session, and_(due, OutboxRow.task == "subscriber"), room, moment)
-""",
-            "",
-        ),
-        (
-            "outbox/claim.py",
-            "    `task` says whether `stored` is a frozen message (`email`) or a frozen change"
-            " (`subscriber`).\n",
-            "    `stored` is its frozen message.\n",
-        ),
-        (
-            "outbox/delivery.py",
-            """    if claimed.task == "subscriber":
-        return _change_subscriber(claimed)
-""",
-            "",
-        ),
-        (
-            "outbox/delivery.py",
-            """        asks = claimed.pinned and claimed.task == "email"  # a change may always be repeated
-        if asks and not""",
-            "        if claimed.pinned and not",
-        ),
-        (
-            "outbox/delivery.py",
-            """        # How a change fares says nothing about sending, but its rate limit is the same one.
-        if claimed.task == "email" or isinstance(answer, RateLimited):
-            record(session, provider, answer, moment)
-""",
-            "        record(session, provider, answer, moment)\n",
-        ),
-        ("outbox/delivery.py", ' repeatable=claimed.task != "email",', ""),
-        (
-            "outbox/outcomes.py",
-            "            if answer.message_id or repeatable  # a change of a subscriber has none\n",
-            "            if answer.message_id\n",
-        ),
-        ("outbox/outcomes.py", "    repeatable: bool = False,\n", ""),
-        (
-            "outbox/outcomes.py",
-            " What is `repeatable` without harm never ends as unknown.",
-            "",
-        ),
-        (
-            "outbox/outcomes.py",
-            """    outcome = _after_error(failed, answer, () if pinned else chain)
-    given_up = repeatable and outcome.state is State.UNKNOWN
-    return evolve(outcome, state=State.FAILED) if given_up else outcome
-""",
-            "    return _after_error(failed, answer, () if pinned else chain)\n",
+            "outbox/tables.py",
+            "a stored `EmailMessage`, a stored `SubscriberChange`, or what a\n    batch must repeat.",
+            "a stored `EmailMessage`, or what a batch must repeat.",
         ),
         (
             "outbox/reading.py",
             "emails (`OutboxEmail`) or changes of subscribers (`OutboxChange`).",
             "emails (`OutboxEmail`).",
-        ),
-        (
-            "outbox/threads.py",
-            """        # One slot is kept for emails, however slow the provider's list of subscribers is.
-        changes = free - 1 if self._slots > 1 else free
-        claims = claim(free, overdue=self._overdue, changes=changes)
-""",
-            "        claims = claim(free, overdue=self._overdue)\n",
         ),
         (
             "providers/__init__.py",
