@@ -1,19 +1,16 @@
 """Which providers may be called now, and how often.
 
-What a provider answered is a row that all processes share. What this process could not even reach
-(DNS, a refused connection, TLS) closes the provider to this process alone: its network may be the
-one that is broken.
+What a provider answered is a row that all processes share; what this process could not even reach
+is its own (`reachability`).
 """
 
 import logging
-import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from attrs import define, field, frozen
-from flask import Flask, current_app
+from attrs import frozen
+from flask import current_app
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
@@ -22,13 +19,12 @@ from errors import EmailSendError, RateLimited, UnsupportedFeature
 from extensions import email
 from log_setup import mask
 from outbox import pacing
+from outbox.reachability import THRESHOLD, open_for, reachability
 from outbox.tables import ProviderState
 from providers import Receipt
 
 logger = logging.getLogger(__name__)
 
-THRESHOLD = 5  # provider faults in a row that open the breaker
-SHORTEST_OPEN, LONGEST_OPEN = 10.0, 60.0  # seconds; doubles with each probe that fails
 PAUSE = 60.0  # seconds after a refused key or a spent quota
 WORTH_WAITING = 30.0  # seconds of rate limit for which a row stays with its provider
 
@@ -248,7 +244,7 @@ def _count_fault(
     if error.pauses_provider:
         state.open_until = moment + timedelta(seconds=max(PAUSE, error.retry_after or 0))
     elif state.open_until or state.failures >= THRESHOLD:
-        state.open_until = moment + timedelta(seconds=_open_for(state.failures))
+        state.open_until = moment + timedelta(seconds=open_for(state.failures))
     state.probe_until = None
     state.reason = mask(f"{error.code}: {error}")
     if state.open_until:
@@ -271,63 +267,3 @@ def _locked(session: Session, states: States, name: str) -> ProviderState:
         ProviderState, name, with_for_update=True, populate_existing=True
     )
     return states[name]
-
-
-def _open_for(failures: int) -> float:
-    doubled = SHORTEST_OPEN * 2 ** max(0, min(failures - THRESHOLD, 10))
-    return float(min(LONGEST_OPEN, doubled))
-
-
-@define
-class _Misses:
-    count: int = 0
-    closed_until: float = 0.0  # of the monotonic clock
-
-
-@define
-class Reachability:
-    """What this process alone could not reach. Closed for a while after some misses in a row."""
-
-    _misses: dict[str, _Misses] = field(factory=dict)
-    _lock: threading.Lock = field(factory=threading.Lock)
-
-    def closed_for(self, name: str) -> float:
-        """For how many seconds this process leaves the provider alone; 0 if it does not."""
-        misses = self._misses.get(name)
-        return max(0.0, misses.closed_until - time.monotonic()) if misses else 0.0
-
-    def is_doubtful(self, name: str) -> bool:
-        """Whether one call is enough to see if the provider is in reach again."""
-        misses = self._misses.get(name)
-        return misses is not None and misses.count >= THRESHOLD
-
-    def missed(self, name: str, error: EmailSendError) -> None:
-        """A call did not reach the provider."""
-        with self._lock:
-            misses = self._misses.setdefault(name, _Misses())
-            misses.count += 1
-            if misses.count < THRESHOLD:
-                return
-            pause = _open_for(misses.count)
-            misses.closed_until = time.monotonic() + pause
-        logger.warning(
-            "provider %s cannot be reached from here (%s); this process tries again in %.0f s",
-            name, mask(str(error)), pause,
-        )  # fmt: skip
-
-    def reached(self, name: str) -> None:
-        """A call got an answer."""
-        if name in self._misses:
-            with self._lock:
-                self._misses.pop(name, None)
-
-
-def init_app(app: Flask) -> None:
-    """Begin with every provider in reach."""
-    app.extensions["reachability"] = Reachability()
-
-
-def reachability() -> Reachability:
-    """What this process could not reach of late."""
-    found: Reachability = current_app.extensions["reachability"]
-    return found

@@ -13,7 +13,7 @@ import click
 from flask import Flask, current_app
 from werkzeug.serving import is_running_from_reloader
 
-from outbox import breaker
+from outbox import reachability
 from outbox.changes import ChangeKind
 from outbox.delivery import deliver
 from outbox.engine import Engine
@@ -30,7 +30,7 @@ TASK = "tasks.send_email_task"
 
 def init_app(app: Flask) -> None:
     """Prepare the delivery that EMAIL_DELIVERY names; `start` starts it."""
-    breaker.init_app(app)
+    reachability.init_app(app)
     register_kinds(app)
     register_kind(app, ChangeKind())
     if app.config["EMAIL_DELIVERY"] == "celery":

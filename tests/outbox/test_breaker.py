@@ -21,7 +21,6 @@ from errors import (
 from extensions import email
 from message import from_json
 from outbox.breaker import (
-    THRESHOLD,
     CallState,
     availability,
     begin_probe,
@@ -30,6 +29,7 @@ from outbox.breaker import (
     record,
 )
 from outbox.delivery import finish
+from outbox.reachability import THRESHOLD
 from outbox.tables import ProviderState, State
 from tests.outbox.rows import (
     answer,
