@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 import outbox
-from database import db
+from database import transaction
 from extensions import limiter
 from outbox import readiness
 
@@ -72,7 +72,9 @@ def _in_words(problem: readiness.Problem | None) -> str:
 class _OutboxCollector(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         emails = GaugeMetricFamily("outbox_emails", "Emails by state", labels=["state"])
-        for state, count in outbox.reading.count_by_state(db.session()).items():
+        with transaction() as session:
+            counts = outbox.reading.count_by_state(session)
+        for state, count in counts.items():
             emails.add_metric([state], count)
         yield emails
         age = outbox.readiness.oldest_due_age()

@@ -177,6 +177,14 @@ def test_a_backlog_at_the_pace_of_its_provider_is_late_all_the_time(make_app: Ma
     assert app.test_client().get("/deliveryz").status_code == 503
 
 
+@pytest.mark.parametrize("path", ["/readyz", "/deliveryz", "/metrics"])
+def test_one_connection_is_enough(make_app: MakeApp, database_url: str, path: str):
+    """Behind a pooler with few sessions, whoever holds one and waits for another waits for ever."""
+    single = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
+    app = make_app(DATABASE_URL=database_url, SQLALCHEMY_ENGINE_OPTIONS=single)
+    assert app.test_client().get(path).status_code == 200
+
+
 def test_metrics_count_the_outbox_by_state(
     client: FlaskClient, app: Flask, outbox_emails: list[EmailMessage]
 ):
