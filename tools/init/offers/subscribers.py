@@ -223,6 +223,11 @@ OFFER = Offer(
             "",
         ),
         (
+            "tests/blueprints/test_health.py",
+            '"transactional": 0, "changes": 0,',
+            '"transactional": 0,',
+        ),
+        (
             "tests/blueprints/test_unsubscribe.py",
             """    with any_app.app_context():
         [change] = outbox.reading.recent(db.session(), outbox.OutboxChange)
