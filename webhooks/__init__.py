@@ -12,7 +12,7 @@ import outbox
 from webhooks.receiving import Effect, EventsFailed, receive, was_applied
 from webhooks.retention import forget, remove_old
 from webhooks.tables import EventOutcome, ReceivedEvent
-from webhooks.waiting import join_waiting
+from webhooks.waiting import FIRST_WAITING, join_waiting
 
 __all__ = [
     "Effect",
@@ -30,4 +30,4 @@ __all__ = [
 
 def init_app(app: Flask) -> None:
     """Let whoever delivers also join the events that wait for their email."""
-    outbox.housekeeping.register_step(app, join_waiting)
+    outbox.housekeeping.register_step(app, join_waiting, FIRST_WAITING)

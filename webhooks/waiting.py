@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import asdict
-from sqlalchemy import Select, and_, select, union
+from sqlalchemy import Select, and_, func, select, union
 
 from database import transaction, utc_now, why_unavailable
 from outbox import OutboxEmail
@@ -20,6 +20,15 @@ logger = logging.getLogger(__name__)
 VERSION = 1  # of the stored form; raise it when the fields of TrackingEvent change
 JOIN_WINDOW = timedelta(days=1)  # how long an event looks for its email; afterwards it is not ours
 JOIN_BATCH = 100
+
+FIRST_WAITING = (
+    select(func.min(ReceivedEvent.received_at))
+    .where(
+        ReceivedEvent.outcome == EventOutcome.WAITING,
+    )
+    .scalar_subquery()
+)
+"""Since when an event waits, for housekeeping."""
 
 
 def to_json(event: TrackingEvent) -> dict[str, Any]:

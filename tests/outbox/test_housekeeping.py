@@ -56,7 +56,7 @@ def test_the_sweep_goes_first_and_its_failure_stops_no_step(
         runs.append("sweep")
         raise ZeroDivisionError
 
-    monkeypatch.setattr("outbox.housekeeping.end_lost_leases", fail)
+    monkeypatch.setattr("outbox.housekeeping._OWN", [outbox.housekeeping.Step(fail)])
     outbox.housekeeping.register_step(app, lambda: runs.append("step"))
     with app.app_context():
         outbox.housekeeping.run_steps()
