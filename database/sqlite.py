@@ -93,7 +93,9 @@ class _Connection(sqlite3.Connection):
         try:
             self._turn = WriteTurn(self.path, BUSY_TIMEOUT / 1000)
         except TimeoutError:
-            error = sqlite3.OperationalError("database is locked: others write all the time")
+            error = sqlite3.OperationalError(
+                f"database is locked: no turn to write came within {BUSY_TIMEOUT / 1000:g} s"
+            )
             error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_BUSY, "SQLITE_BUSY"
             raise error from None
 
