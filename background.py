@@ -4,7 +4,7 @@ The row is stored with the caller's own data; delivery starts after the commit.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 import outbox
 from database import db
 from message import EmailMessage
-from outbox import OutboxChange, OutboxEmail, OutboxRow
+from outbox import Enqueued, OutboxChange, OutboxEmail
 from providers import SubscriberChange
 
 logger = logging.getLogger(__name__)
@@ -56,8 +56,22 @@ def send_in_background(
         origin=_origin(),
     )
     if row.id == message.id and row.state == "queued":
-        _remember(session, row, message)
+        _remember(session, row.id, message)
     return row
+
+
+def send_many_in_background(messages: Sequence[EmailMessage]) -> Enqueued:
+    """Put some hundreds of messages into the outbox, by a few statements for all; you commit.
+
+    What is said of `send_in_background` holds. A message whose intent key was used before is not
+    stored, and none of them holds up an email that was queued by itself.
+    """
+    session = db.session()
+    enqueued = outbox.enqueue_many(session, messages, origin=_origin())
+    by_id = {message.id: message for message in messages}
+    for row_id in enqueued.queued:
+        _remember(session, row_id, by_id[row_id])
+    return enqueued
 
 
 def change_in_background(change: SubscriberChange) -> OutboxChange:
@@ -68,7 +82,7 @@ def change_in_background(change: SubscriberChange) -> OutboxChange:
     """
     session = db.session()
     row = outbox.enqueue_change(session, change, origin=_origin())
-    _remember(session, row)
+    _remember(session, row.id)
     return row
 
 
@@ -80,9 +94,9 @@ def _origin() -> str | None:
     return command.command_path if command else None
 
 
-def _remember(session: Session, row: OutboxRow, message: EmailMessage | None = None) -> None:
+def _remember(session: Session, row_id: str, message: EmailMessage | None = None) -> None:
     pending = session.info.setdefault("emails", [])
-    pending.append(_Pending(row.id, message, session.get_nested_transaction()))
+    pending.append(_Pending(row_id, message, session.get_nested_transaction()))
 
 
 @frozen(eq=False)

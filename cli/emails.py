@@ -7,9 +7,9 @@ import click
 
 import outbox
 from background import send_in_background
-from cli.group import email_commands
+from cli.arguments import find_email
+from cli.group import commit_each, email_commands
 from database import db, iso, transaction, utc_now
-from emails import Email, all_emails
 from errors import InvalidMessage
 from extensions import email
 from message import Attachment, EmailMessage
@@ -88,14 +88,6 @@ def show(email_id: str) -> None:
         click.echo(f"  {iso(moment.at)}  {moment.type:<20} {moment.detail}".rstrip())
 
 
-def _retry_failed() -> int:
-    total = 0
-    while count := outbox.actions.retry_some_failed(db.session(), by=_this_command()):
-        db.session.commit()
-        total += count
-    return total
-
-
 @email_commands.command("retry")
 @click.argument("email_id", required=False)
 @click.option("--failed", is_flag=True, help="Every email that failed.")
@@ -105,7 +97,7 @@ def retry(email_id: str | None, failed: bool) -> None:
         raise click.UsageError("give either an id or --failed")
     count = 1
     if failed:
-        count = _retry_failed()
+        count = commit_each(outbox.actions.retry_failed(db.session(), by=_this_command()))
     else:
         row = _find(email_id or "")
         if not outbox.actions.retry(db.session(), row.id, by=_this_command()):
@@ -143,10 +135,7 @@ def resolve(email_id: str, sent: bool, resend: bool) -> None:
 
 
 def _sample(name: str, sample: str | None, to: str) -> EmailMessage:
-    found = all_emails()
-    if name not in found:
-        raise click.BadParameter(f"there is no email {name!r}; there are: {', '.join(found)}")
-    kind: Email = found[name]
+    kind = find_email(name)
     sample = sample or next(iter(kind.samples))
     if sample not in kind.samples:
         raise click.BadParameter(f"{name} has the samples: {', '.join(kind.samples)}")

@@ -1,6 +1,5 @@
 """What is not kept: old bodies and rows, and everything about one person."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import click
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 
 import models
 import webhooks
-from cli.group import email_commands
+from cli.group import commit_each, email_commands
 from database import Base, db
 from errors import InvalidMessage
 from message import Address
@@ -88,20 +87,11 @@ def purge(bodies: int, rows: int) -> None:
     """
     if rows < bodies:
         raise click.UsageError("--rows must not be less than --bodies")
-    redacted = _in_batches(retention.remove_bodies, timedelta(days=bodies))
-    removed = _in_batches(retention.remove_rows, timedelta(days=rows))
-    webhooks.remove_old(db.session(), older_than=timedelta(days=rows))
-    db.session.commit()
+    session, old = db.session(), timedelta(days=rows)
+    redacted = commit_each(retention.remove_bodies(session, older_than=timedelta(days=bodies)))
+    removed = commit_each(retention.remove_rows(session, older_than=old))
+    commit_each(webhooks.remove_old(session, older_than=old))
     click.echo(f"{redacted} bodies and {removed} emails removed")
-
-
-def _in_batches(remove: Callable[..., int], age: timedelta) -> int:
-    total = 0
-    while count := remove(db.session(), older_than=age):
-        db.session.commit()
-        db.session.expunge_all()  # bodies are large
-        total += count
-    return total
 
 
 @email_commands.command("forget")

@@ -2,12 +2,15 @@
 
 import csv
 import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
-from cli.group import email_commands
+from cli.csv_file import FILE, CsvRow, open_csv, with_bar
+from cli.group import commit_each, email_commands
 from database import db, iso, transaction
 from errors import InvalidMessage
 from message import Address
@@ -17,7 +20,7 @@ COLUMNS = ("address", "scope", "reason", "source", "created_at")
 
 SCOPES = click.Choice(get_args(suppression.Scope))
 BY_NAME: dict[str, suppression.Scope] = {scope: scope for scope in get_args(suppression.Scope)}
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+BATCH = 500  # rows a transaction
 
 
 @email_commands.group("suppressions")
@@ -77,30 +80,41 @@ def export() -> None:
 def import_file(file: Path) -> None:
     """Add those of FILE, a CSV with a column `address` and, if you like, `scope` and `reason`.
 
-    All of them or, if one line is wrong, none.
+    Nothing is added if one line is wrong.
     """
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        if "address" not in (reader.fieldnames or ()):
+    with open_csv(file) as table:
+        if "address" not in table.columns:
             raise click.ClickException(f"{file} has no column named address")
-        added = sum(_import(file, reader.line_num, row) for row in reader)
-    db.session.commit()
+        for row in with_bar(table, "Checking"):
+            _entry(file, row)
+        rows = with_bar(table, "Adding")
+        added = commit_each(_add(file, rows))
     click.echo(f"{added} added")
 
 
-def _import(file: Path, line: int, row: dict[str, Any]) -> bool:
-    address, scope = str(row["address"] or "").strip(), BY_NAME.get(row.get("scope") or "all")
-    if scope is None:
-        raise click.ClickException(f"{file}, line {line}: scope must be all or marketing")
-    if not address.startswith(suppression.FORGOTTEN):  # our own export of somebody forgotten
-        try:
+def _add(file: Path, rows: Iterator[CsvRow]) -> Iterator[int]:
+    while some := list(islice(rows, BATCH)):
+        yield suppression.suppress_many(db.session(), [_entry(file, row) for row in some])
+
+
+def _entry(file: Path, row: CsvRow) -> suppression.NewSuppression:
+    try:
+        cells = row.named()
+        scope = BY_NAME.get(cells.get("scope") or "all")
+        if scope is None:
+            raise ValueError("scope must be all or marketing")
+        address = cells["address"]
+        if not address.startswith(suppression.FORGOTTEN):  # our own export of somebody forgotten
             address = Address.parse(address).email
-        except InvalidMessage:
-            raise click.ClickException(f"{file}, line {line}: not an email address") from None
-    reason, source = row.get("reason") or "imported", row.get("source") or f"import of {file.name}"
-    return suppression.suppress(
-        db.session(), address, scope, reason=str(reason), source=str(source)[:255]
+    except InvalidMessage:
+        raise click.ClickException(f"{file}, line {row.line}: not an email address") from None
+    except ValueError as error:
+        raise click.ClickException(f"{file}, line {row.line}: {error}") from None
+    reason, source = (
+        cells.get("reason") or "imported",
+        cells.get("source") or "import of " + file.name,
     )
+    return suppression.NewSuppression(address, scope, reason, source[:255])
 
 
 def _checked(address: str) -> str:

@@ -8,6 +8,7 @@ from database.postgresql import prepare_postgresql
 from database.sqlite import BUSY_TIMEOUT, prepare_sqlite
 from database.statements import (
     changed_rows,
+    in_batches,
     insert_if_new,
     insert_new,
     now,
@@ -25,6 +26,7 @@ __all__ = [
     "changed_rows",
     "check_writable",
     "db",
+    "in_batches",
     "insert_if_new",
     "insert_new",
     "iso",

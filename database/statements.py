@@ -69,6 +69,25 @@ def _insert_or_skip(dialect: str, table: type[Base]) -> Any:
     return insert(table.__table__).on_conflict_do_nothing()
 
 
+def in_batches(
+    session: Session, key: ColumnElement[str], *which: ColumnElement[bool], size: int = 500
+) -> Iterator[list[str]]:
+    """The keys of the rows that `which` describes, some at a time, in order and each once.
+
+    Change what they name and commit, then ask for more: nobody waits long for the database, and a
+    row that is described again meanwhile does not come again. They are read without a lock, so
+    what changes them locks them first and looks once more.
+    """
+    last = ""
+    while True:
+        some = select(key).where(key > last, *which).order_by(key).limit(size)
+        keys = list(session.scalars(some))
+        if not keys:
+            return
+        yield keys
+        last = keys[-1]
+
+
 def changed_rows(session: Session, statement: Update | Delete) -> int:
     """Execute it as it stands, without touching loaded objects; how many rows it changed."""
     result = session.execute(statement, execution_options={"synchronize_session": False})

@@ -183,6 +183,10 @@ class EmailMessage:
         headers = extra_headers({**self.headers, **more_headers})
         return self._changed(from_email=self.from_email or sender, headers=headers)
 
+    def with_intent_key(self, key: str) -> "EmailMessage":
+        """This message with an intent key, its own if it has one. Raises `InvalidMessage`."""
+        return self if self.intent_key else self._changed(intent_key=_intent_key(key))
+
     def _changed(self, **fields: Any) -> "EmailMessage":
         return unchecked(EmailMessage, asdict(self, recurse=False) | fields)
 

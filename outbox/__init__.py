@@ -10,6 +10,7 @@ workers, or the request.
 from outbox import (
     actions,
     breaker,
+    bulk,
     housekeeping,
     readiness,
     reading,
@@ -20,9 +21,10 @@ from outbox import (
 )
 from outbox.changes import enqueue_change
 from outbox.delivery import deliver
-from outbox.enqueue import enqueue
+from outbox.enqueue import Enqueued, enqueue, enqueue_many
 from outbox.tables import (
     Attempt,
+    BulkRun,
     EmailEvent,
     OutboxBody,
     OutboxChange,
@@ -34,7 +36,9 @@ from outbox.tables import (
 
 __all__ = [
     "Attempt",
+    "BulkRun",
     "EmailEvent",
+    "Enqueued",
     "OutboxBody",
     "OutboxChange",
     "OutboxEmail",
@@ -43,9 +47,11 @@ __all__ = [
     "Suppression",
     "actions",
     "breaker",
+    "bulk",
     "deliver",
     "enqueue",
     "enqueue_change",
+    "enqueue_many",
     "housekeeping",
     "readiness",
     "reading",

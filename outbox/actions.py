@@ -1,17 +1,17 @@
 """What a person may do to a row that stands still, and what an event proves about it."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, case, select, update
 from sqlalchemy.orm import Session
 
-from database import now_in, utc_now
-from outbox.retention import BATCH, redact_accepted
+from database import in_batches, now_in, utc_now
+from outbox.retention import redact_accepted
 from outbox.settling import MAY_HAVE_ARRIVED
-from outbox.states import MOVES, move
-from outbox.tables import OutboxEmail, OutboxRow, State, in_state
-from outbox.timeline import add_event
+from outbox.states import MOVES, check_move, move
+from outbox.tables import OUTBOX, OutboxEmail, OutboxRow, State, in_state
+from outbox.timeline import add_event, add_events
 
 BY_HAND = "by hand"
 
@@ -21,20 +21,32 @@ def retry(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
 
     Also False once its body is gone: there is nothing left to send.
     """
-    # Locked: a purge may be removing the body this moment.
-    row = session.get(OutboxRow, row_id, with_for_update=True, populate_existing=True)
-    if row is None or row.redacted_at:
-        return False
-    moved = move(
-        session, row_id, State.FAILED, State.QUEUED, due_at=now_in(session), attempts=0,
-        crashes=0, quarantined=False, **_anywhere(row),
+    return bool(_retry(session, [row_id], by))
+
+
+def retry_failed(session: Session, *, by: str = BY_HAND) -> Iterator[int]:
+    """Queue every failed row again, each once, in batches: yields how many, and you commit."""
+    for ids in in_batches(session, OUTBOX.c.id, *_FAILED):
+        yield _retry(session, ids, by)
+
+
+_FAILED = (in_state(State.FAILED), OUTBOX.c.redacted_at.is_(None))
+# An email may go out through any provider again; a subscriber stays where the list is.
+_ANYWHERE = and_(OUTBOX.c.task == "email", OUTBOX.c.pinned.is_(False))
+
+
+def _retry(session: Session, ids: Sequence[str], by: str) -> int:
+    failed = select(OUTBOX.c.id).where(OUTBOX.c.id.in_(ids), *_FAILED).order_by(OUTBOX.c.id)
+    # Locked: a purge may be removing the bodies this moment.
+    locked = session.scalars(failed.with_for_update()).all()
+    check_move(State.FAILED, State.QUEUED)
+    again = update(OUTBOX).where(OUTBOX.c.id.in_(locked)).values(
+        state=State.QUEUED, due_at=now_in(session), attempts=0, crashes=0, quarantined=False,
+        only_provider=case((_ANYWHERE, None), else_=OUTBOX.c.only_provider),
     )  # fmt: skip
-    return moved and _noted(session, row_id, "retried", by)
-
-
-def _anywhere(row: OutboxRow) -> dict[str, Any]:
-    """An email may go out through any provider again; a subscriber stays where the list is."""
-    return {"only_provider": None} if isinstance(row, OutboxEmail) and not row.pinned else {}
+    session.execute(again)
+    add_events(session, locked, "retried", by)
+    return len(locked)
 
 
 def cancel(session: Session, row_id: str, *, by: str = BY_HAND) -> bool:
@@ -107,16 +119,6 @@ def confirm_accepted(
     )  # fmt: skip
     session.refresh(email)
     redact_accepted(session, email.id, utc_now())
-
-
-def retry_some_failed(session: Session, *, by: str = BY_HAND) -> int:
-    """Queue some failed rows again, 500 at most; how many, 0 when none is left.
-
-    Commit, and call it again: nobody waits long for the database.
-    """
-    failed = select(OutboxRow.id).where(in_state(State.FAILED), OutboxRow.redacted_at.is_(None))
-    some = session.scalars(failed.order_by(OutboxRow.created_at).limit(BATCH)).all()
-    return sum(retry(session, row_id, by=by) for row_id in some)
 
 
 def _noted(session: Session, row_id: str, what: str, detail: str) -> bool:

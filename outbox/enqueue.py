@@ -1,21 +1,21 @@
-"""Putting an email into the outbox: one row, in the caller's transaction."""
+"""Putting emails into the outbox: a row for each, in the caller's transaction."""
 
 import hashlib
 import json
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from attrs import define, frozen
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session, make_transient_to_detached
 
-from database import insert_if_new, now_in, take_turns, utc_now
+from database import insert_if_new, insert_new, now, now_in, take_turns, utc_now
 from errors import IntentConflict
 from extensions import email
 from message import EmailMessage, to_json
-from outbox.suppression import addresses_of, suppressed
-from outbox.tables import BODIES, Lane, OutboxEmail, OutboxRow, State
-from outbox.timeline import add_event
+from outbox.suppression import Suppressed, addresses_of, suppressed
+from outbox.tables import BODIES, EVENTS, Lane, OutboxEmail, OutboxRow, State
 
 Row = TypeVar("Row", bound=OutboxRow)
 
@@ -39,18 +39,48 @@ def enqueue(
     stored as `suppressed`, so that the outcome is on record and the caller sees no difference; so
     it is if nobody is left whom we may write to. `origin` names the view or command for the record.
     """
-    message = email.complete(message)  # the sender is frozen with everything else
-    row = _row(message, limit_key, origin)
-    if intent_fields is not None:
-        row["intent_hash"] = _hash(intent_fields)
-    body, what, detail = _checked(session, row, to_json(message))
+    entry = _entry(message, origin)
+    row = entry.row
+    row["limit_key"] = limit_key
+    row["intent_hash"] = None if intent_fields is None else _hash(intent_fields)
+    entry.leave_out(suppressed(session, entry.addresses))
+    if limit_key and entry.may_be_sent and _count_recent(session, limit_key) >= LIMIT_COUNT:
+        entry.refuse(f"more than {LIMIT_COUNT} emails an hour asked for this address")
     due_at = {"due_at": message.send_at or now_in(session)}
     if not insert_if_new(session, OutboxEmail, row | due_at):
         return _same(session, message, row["intent_hash"])
-    session.execute(insert(BODIES), {"id": row["id"], "message": body})
-    if what:
-        add_event(session, row["id"], what, detail, at=row["created_at"])
+    _add_rest(session, [entry])
     return stored(session, OutboxEmail, row)
+
+
+@frozen
+class Enqueued:
+    """What became of many messages: the ids of those to be sent, and how many were not new."""
+
+    queued: Sequence[str]
+    suppressed: int
+    known: int
+
+
+def enqueue_many(
+    session: Session, messages: Iterable[EmailMessage], *, origin: str | None = None
+) -> Enqueued:
+    """Store some hundreds of emails in `session`'s transaction, by a few statements for all.
+
+    One whose intent key was used before, among these or earlier, is not stored. Whatever their
+    category they go out in the lane of marketing: many at once hold up nobody who waits for one.
+    """
+    entries = [_entry(message, origin) for message in messages]
+    stopped = suppressed(session, (address for each in entries for address in each.addresses))
+    moment = now(session)
+    for entry in entries:
+        entry.leave_out(stopped)
+        entry.row |= {"lane": Lane.MARKETING, "due_at": entry.send_at or moment}
+    ids = insert_new(session, OutboxEmail, [entry.row for entry in entries])
+    new = list({entry.row["id"]: entry for entry in entries if entry.row["id"] in ids}.values())
+    _add_rest(session, new)
+    queued = [entry.row["id"] for entry in new if entry.may_be_sent]
+    return Enqueued(queued, len(new) - len(queued), len(entries) - len(new))
 
 
 def stored(session: Session, table: type[Row], values: Mapping[str, Any]) -> Row:
@@ -59,6 +89,50 @@ def stored(session: Session, table: type[Row], values: Mapping[str, Any]) -> Row
     make_transient_to_detached(row)
     session.add(row)
     return row
+
+
+@define
+class _Entry:
+    """What is stored of one email: its row, its body, and what is noted about it."""
+
+    row: dict[str, Any]
+    body: dict[str, Any]
+    send_at: datetime | None
+    note: dict[str, Any] | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        return self.row["recipients"] or [self.row["recipient"]]
+
+    @property
+    def may_be_sent(self) -> bool:
+        return bool(self.row["state"] == State.QUEUED)
+
+    def leave_out(self, stopped: Suppressed) -> None:
+        """Take out whom it must not reach; it is refused if nobody is left."""
+        kept, who = stopped.filter(self.body, self.row["category"])
+        if not kept["to"]:
+            self.refuse(who)
+        elif who:
+            self.body = kept
+            self.row["recipients"] = [each.lower() for each in addresses_of(kept)]
+            self._note("left_out", who)
+
+    def refuse(self, why: str) -> None:
+        self.row |= {"state": State.SUPPRESSED, "last_error": why}
+        self._note(State.SUPPRESSED, why)
+
+    def _note(self, what: str, detail: str) -> None:
+        at = self.row["created_at"]
+        self.note = {"email_id": self.row["id"], "at": at, "type": what, "detail": detail}
+
+
+def _add_rest(session: Session, entries: Sequence[_Entry]) -> None:
+    """Add the bodies of rows that were stored just now, and what is noted about them."""
+    if bodies := [{"id": entry.row["id"], "message": entry.body} for entry in entries]:
+        session.execute(insert(BODIES), bodies)
+    if notes := [entry.note for entry in entries if entry.note]:
+        session.execute(insert(EVENTS), notes)
 
 
 def _same(session: Session, message: EmailMessage, intent_hash: str | None) -> OutboxEmail:
@@ -75,29 +149,11 @@ def _same(session: Session, message: EmailMessage, intent_hash: str | None) -> O
     return first
 
 
-def _checked(
-    session: Session, row: dict[str, Any], body: dict[str, Any]
-) -> tuple[dict[str, Any], str, str]:
-    """The body as its recipients and its limit allow it; the event to add about that, if any."""
-    addresses = row["recipients"] or [row["recipient"]]
-    kept, who = suppressed(session, addresses).filter(body, row["category"])
-    if not kept["to"]:
-        refusal = who
-    elif row["limit_key"] and _count_recent(session, row["limit_key"]) >= LIMIT_COUNT:
-        refusal = f"more than {LIMIT_COUNT} emails an hour asked for this address"
-    elif who:
-        row["recipients"] = [each.lower() for each in addresses_of(kept)]
-        return kept, "left_out", who
-    else:
-        return body, "", ""
-    row |= {"state": State.SUPPRESSED, "last_error": refusal}
-    return body, State.SUPPRESSED, refusal
-
-
-def _row(message: EmailMessage, limit_key: str | None, origin: str | None) -> dict[str, Any]:
+def _entry(message: EmailMessage, origin: str | None) -> _Entry:
+    message = email.complete(message)  # the sender is frozen with everything else
     everybody = [each.email.lower() for each in message.recipients]
     marketing = message.category == "marketing"
-    return {
+    row = {
         "id": message.id,
         "task": "email",
         "kind": message.kind,
@@ -111,10 +167,11 @@ def _row(message: EmailMessage, limit_key: str | None, origin: str | None) -> di
         "single": bool(message.attachments),
         "intent_key": message.intent_key,
         "intent_hash": None,
-        "limit_key": limit_key,
+        "limit_key": None,
         "if_unknown": message.if_unknown,
         "sensitive": message.sensitive,
         "state": State.QUEUED,
+        "last_error": None,
         "expires_at": message.expires_at,
         "created_at": utc_now(),
         "attempts": 0,
@@ -123,6 +180,7 @@ def _row(message: EmailMessage, limit_key: str | None, origin: str | None) -> di
         "pinned": False,
         "marks": [],
     }
+    return _Entry(row, to_json(message), message.send_at)
 
 
 def _count_recent(session: Session, limit_key: str) -> int:

@@ -1,16 +1,16 @@
 """What is not kept: bodies that are a key, old bodies and rows, and the emails of a person."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import String, cast, delete, or_, select
+from sqlalchemy import ColumnElement, String, bindparam, cast, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from database import changed_rows, utc_now
-from outbox.tables import OutboxBody, OutboxEmail, OutboxRow, State
+from database import changed_rows, in_batches, utc_now
+from outbox.tables import BODIES, OUTBOX, OutboxBody, OutboxEmail, OutboxRow, State
 
-BATCH = 500
 DONE = (
     State.ACCEPTED, State.SUPPRESSED, State.EXPIRED, State.CANCELLED, State.FAILED,
 )  # fmt: skip
@@ -47,31 +47,46 @@ class StillSending(Exception):
     """Somebody cannot be forgotten in the middle of an email."""
 
 
-def remove_bodies(session: Session, *, older_than: timedelta) -> int:
-    """Remove text and attachments of some emails that are done with; how many, 0 when none is left.
+def remove_bodies(session: Session, *, older_than: timedelta) -> Iterator[int]:
+    """Remove text and attachments of emails that are done with, in batches.
 
-    At most `BATCH` of them, so that nobody waits long for the database: commit, and call it again.
+    Yields how many; commit then.
     """
-    moment = utc_now()
-    old = select(OutboxEmail).where(
-        OutboxEmail.state.in_(DONE),
-        OutboxEmail.created_at < moment - older_than,
-        OutboxEmail.redacted_at.is_(None),
-    )
-    emails = session.scalars(
-        old.order_by(OutboxEmail.id).limit(BATCH).with_for_update(skip_locked=True)
-    ).all()
-    for email in emails:
-        redact(email, moment)
-    session.flush()
-    return len(emails)
+    old = (
+        OUTBOX.c.task == "email", OUTBOX.c.state.in_(DONE), OUTBOX.c.redacted_at.is_(None),
+        OUTBOX.c.created_at < utc_now() - older_than,
+    )  # fmt: skip
+    for ids in in_batches(session, OUTBOX.c.id, *old):
+        yield _redact_all(session, _locked(session, ids, old))
 
 
-def remove_rows(session: Session, *, older_than: timedelta) -> int:
-    """Remove some rows that are done with; how many, 0 when none is left. In batches, as above."""
-    old = (OutboxRow.state.in_(DONE), OutboxRow.created_at < utc_now() - older_than)
-    some = select(OutboxRow.id).where(*old).order_by(OutboxRow.id).limit(BATCH)
-    return changed_rows(session, delete(OutboxRow).where(OutboxRow.id.in_(some), *old))
+def remove_rows(session: Session, *, older_than: timedelta) -> Iterator[int]:
+    """Remove rows that are done with, in batches. Yields how many; commit then."""
+    old = (OUTBOX.c.state.in_(DONE), OUTBOX.c.created_at < utc_now() - older_than)
+    for ids in in_batches(session, OUTBOX.c.id, *old):
+        locked = _locked(session, ids, old)
+        yield changed_rows(session, delete(OUTBOX).where(OUTBOX.c.id.in_(locked)))
+
+
+def _locked(
+    session: Session, ids: Sequence[str], which: Iterable[ColumnElement[bool]]
+) -> Sequence[str]:
+    """Those of the rows that `which` describes, locked; others' locks are not waited for."""
+    rows = select(OUTBOX.c.id).where(OUTBOX.c.id.in_(ids), *which).order_by(OUTBOX.c.id)
+    return session.scalars(rows.with_for_update(skip_locked=True)).all()
+
+
+def _redact_all(session: Session, ids: Sequence[str]) -> int:
+    # A few bodies at a time: each may hold 40 MB of attachments.
+    bodies = select(BODIES).where(BODIES.c.id.in_(ids)).execution_options(yield_per=5)
+    short = [
+        {"of": id_, "short": without_body(message)} for id_, message in session.execute(bodies)
+    ]
+    if short:
+        one = update(BODIES).where(BODIES.c.id == bindparam("of"))
+        session.execute(one.values(message=bindparam("short")), short)
+    redacted = update(OUTBOX).where(OUTBOX.c.id.in_(ids))
+    return changed_rows(session, redacted.values(redacted_at=utc_now()))
 
 
 def forget_emails(session: Session, address: str) -> list[str]:

@@ -43,7 +43,7 @@ class Lane(IntEnum):
 
     TRANSACTIONAL = 0
     CHANGES = 1  # of subscribers
-    MARKETING = 2
+    MARKETING = 2  # and whatever many get at once
 
 
 class AttemptOutcome(StrEnum):
@@ -249,6 +249,25 @@ class Suppression(Base):
     reason: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class BulkRun(Base):
+    """The emails of one file, as far as they are stored. It outlives them: `purge` leaves it.
+
+    A file is known by the SHA-256 of its bytes; `number` counts how often it was asked for.
+    """
+
+    __tablename__ = "bulk_runs"
+    __table_args__ = (UniqueConstraint("file_hash", "email", "number"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    file_hash: Mapped[str] = mapped_column(String(64))
+    email: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    rows_total: Mapped[int]
+    rows_stored: Mapped[int]  # the first so many of the file
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
 
 
 # The same tables for the engine's statements, which load no objects.

@@ -1,12 +1,14 @@
 """What happened to a row: enqueued, tried, reported on by the provider, decided upon."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from attrs import frozen
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from database import utc_now
-from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State
+from outbox.tables import EVENTS, Attempt, EmailEvent, OutboxEmail, OutboxRow, State
 from providers import EventType
 
 
@@ -15,6 +17,13 @@ def add_event(
 ) -> None:
     """Add a line to the row's timeline that is no attempt, in the caller's transaction."""
     session.add(EmailEvent(email_id=row_id, type=what, detail=detail, at=at or utc_now()))
+
+
+def add_events(session: Session, row_ids: Sequence[str], what: str, detail: str = "") -> None:
+    """Add the same line to the timelines of many rows, by one statement."""
+    line = {"at": utc_now(), "type": what, "detail": detail}
+    if row_ids:
+        session.execute(insert(EVENTS), [line | {"email_id": row_id} for row_id in row_ids])
 
 
 @frozen

@@ -139,6 +139,20 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "bulk_runs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("file_hash", sa.String(length=64), nullable=False),
+        sa.Column("email", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("rows_total", sa.Integer(), nullable=False),
+        sa.Column("rows_stored", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_bulk_runs"),
+        sa.UniqueConstraint("file_hash", "email", "number", name="uq_bulk_runs_file_hash"),
+    )
+
+    op.create_table(
         "received_events",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("source", sa.String(length=32), nullable=False),
@@ -190,6 +204,7 @@ def _create_partial_indexes() -> None:
 def downgrade() -> None:
     for table in (
         "received_events",
+        "bulk_runs",
         "suppressions",
         "provider_states",
         "email_events",

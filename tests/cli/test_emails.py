@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
+from sqlalchemy import event, update
 
 import outbox
 from background import send_in_background
-from database import db, utc_now
+from database import db, transaction, utc_now
 from emails import all_emails
 from message import EmailMessage, new_id
 from outbox import OutboxEmail, State
@@ -117,6 +118,26 @@ def test_retry_queues_one_failed_email_or_all(runner: FlaskCliRunner, app: Flask
     assert {row.id: row.state for row in stored(app)} == dict.fromkeys(
         (first, second, third), State.QUEUED
     )
+
+
+def test_retry_takes_each_failed_email_once_though_it_fails_again_meanwhile(
+    runner: FlaskCliRunner, app: Flask
+):
+    emails = {fail_one(app) for _ in range(3)}
+    commits: list[object] = []
+
+    def fail_again(session: object) -> None:  # as the running app does with a wrong address
+        commits.append(session)
+        assert len(commits) < 5, "it goes on for ever"
+        with transaction() as other:
+            other.execute(update(OutboxEmail).values(state=State.FAILED))
+
+    event.listen(db.session, "after_commit", fail_again)
+    try:
+        result = runner.invoke(args=["email", "retry", "--failed"])
+    finally:
+        event.remove(db.session, "after_commit", fail_again)
+    assert f"{len(emails)} queued again" in result.output, result.output
 
 
 def test_retry_refuses_what_has_not_failed_and_unclear_requests(runner: FlaskCliRunner, app: Flask):

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
+from sqlalchemy import event
 
 import outbox
 import subscribers
 from background import send_in_background
-from database import db, utc_now
+from database import db, transaction, utc_now
 from extensions import email
 from message import EmailMessage
 from models import User
@@ -138,6 +139,24 @@ def test_a_plain_list_of_another_system_is_imported_with_its_byte_order_mark(
         assert (row.address, row.scope, row.source) == (
             "ann@example.com", "all", "import of list.csv",
         )  # fmt: skip
+
+
+def test_a_long_list_is_imported_500_at_a_time(app: Flask, runner: FlaskCliRunner, tmp_path: Path):
+    file = tmp_path / "list.csv"
+    people = [f"user{number % 1100}@example.com" for number in range(1200)]
+    file.write_text("\n".join(["address", *people]))
+    added: list[int] = []
+
+    def count(_session: object) -> None:
+        with transaction() as other:
+            added.append(len(suppression.every_suppression(other)))
+
+    event.listen(db.session, "after_commit", count)
+    try:
+        assert run(runner, "suppressions", "import", str(file)) == "1100 added\n"
+    finally:
+        event.remove(db.session, "after_commit", count)
+    assert added == [500, 1000, 1100]
 
 
 def test_stats_count_the_emails_of_each_name(app: Flask, runner: FlaskCliRunner):

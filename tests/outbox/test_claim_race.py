@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import insert
 
 from database import transaction, utc_now
-from outbox.enqueue import _row
+from outbox.enqueue import _entry
 from outbox.tables import OutboxEmail
 from tests.outbox.claim_all import BATCH
 from tests.outbox.rows import message
@@ -20,7 +20,7 @@ ROWS = 160 * BATCH
 
 def test_16_claimers_never_get_the_same_row(app: Flask, database_url: str):
     past = utc_now() - timedelta(seconds=1)
-    rows = [_row(message(), None, None) | {"due_at": past} for _ in range(ROWS)]
+    rows = [_entry(message(), None).row | {"due_at": past} for _ in range(ROWS)]
     with transaction() as session:
         session.execute(insert(OutboxEmail), rows)
     command = [sys.executable, "-m", "tests.outbox.claim_all", database_url]

@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import emails
 import outbox
 import webhooks
 from database import transaction, utc_now
 from errors import OutcomeUnknown
-from message import from_json
+from message import Attachment, from_json
 from outbox import retention
 from outbox.delivery import finish
-from outbox.tables import Attempt, EmailEvent, OutboxEmail, OutboxRow, State
+from outbox.enqueue import enqueue_many
+from outbox.tables import Attempt, EmailEvent, OutboxBody, OutboxEmail, OutboxRow, State
 from providers import EventType, RawEvent, TrackingEvent
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
@@ -26,6 +27,7 @@ from webhooks import ReceivedEvent, receive
 
 ANN = "ann@example.com"
 DAY = timedelta(days=1)
+A_FILE = Attachment(filename="a.txt", content=b"long")
 
 
 def aged(days: float, **values: Any) -> str:
@@ -37,19 +39,34 @@ def aged(days: float, **values: Any) -> str:
 def test_old_bodies_are_removed_and_the_rest_of_the_row_stays(app: Flask):
     old, young = aged(15), aged(13)
     with transaction() as session:
-        assert retention.remove_bodies(session, older_than=14 * DAY) == 1
-        assert retention.remove_bodies(session, older_than=14 * DAY) == 0
+        assert sum(retention.remove_bodies(session, older_than=14 * DAY)) == 1
+        assert sum(retention.remove_bodies(session, older_than=14 * DAY)) == 0
     assert (row(old).message["html"], row(young).message["html"]) == ("", "<p>Hi</p>")
     assert from_json(row(old).message).to[0].email == ANN
     assert (row(old).subject, row(old).redacted_at is not None) == ("Hi", True)
+
+
+def test_nobody_waits_for_more_than_500_rows(app: Flask):
+    with transaction() as session:
+        enqueue_many(session, [message(attachments=[A_FILE]) for _ in range(501)])
+        long_ago = utc_now() - 100 * DAY
+        session.execute(update(OutboxEmail).values(state=State.FAILED, created_at=long_ago))
+        assert list(outbox.actions.retry_failed(session)) == [500, 1]
+        session.execute(update(OutboxEmail).values(state=State.FAILED))
+        assert list(retention.remove_bodies(session, older_than=DAY)) == [500, 1]
+        assert list(outbox.actions.retry_failed(session)) == []
+        bodies = session.scalars(select(OutboxBody.message)).all()
+        assert [each["attachments"] for each in bodies] == [[]] * 501
+        assert list(retention.remove_rows(session, older_than=DAY)) == [500, 1]
+    assert (count(OutboxRow), count(OutboxBody), count(EmailEvent)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.SENDING, State.UNKNOWN])
 def test_what_is_not_done_with_stays_whole_whatever_its_age(app: Flask, state: State):
     email_id = aged(1000, state=state)
     with transaction() as session:
-        assert retention.remove_bodies(session, older_than=DAY) == 0
-        assert retention.remove_rows(session, older_than=DAY) == 0
+        assert sum(retention.remove_bodies(session, older_than=DAY)) == 0
+        assert sum(retention.remove_rows(session, older_than=DAY)) == 0
     assert row(email_id).message["html"] == "<p>Hi</p>"
 
 
@@ -67,8 +84,8 @@ def test_old_rows_go_with_their_attempts_and_events(app: Flask, monkeypatch: pyt
                 if getattr(each, "id", "") != young:
                     setattr(each, column, utc_now() - 91 * DAY)
     with transaction() as session:
-        assert retention.remove_rows(session, older_than=90 * DAY) == 1
-        webhooks.remove_old(session, older_than=DAY)  # 30 days at least, whatever is asked
+        assert sum(retention.remove_rows(session, older_than=90 * DAY)) == 1
+        sum(webhooks.remove_old(session, older_than=DAY))  # 30 days at least, whatever is asked
     assert (count(OutboxRow), count(Attempt), count(EmailEvent), count(ReceivedEvent)) == (
         1, 0, 1, 0,
     )  # fmt: skip
@@ -77,9 +94,9 @@ def test_old_rows_go_with_their_attempts_and_events(app: Flask, monkeypatch: pyt
 def test_an_email_without_its_body_is_not_sent_again(app: Flask):
     email_id = aged(15, state=State.FAILED)
     with transaction() as session:
-        retention.remove_bodies(session, older_than=14 * DAY)
+        sum(retention.remove_bodies(session, older_than=14 * DAY))
         assert not outbox.actions.retry(session, email_id)
-        assert outbox.actions.retry_some_failed(session) == 0
+        assert sum(outbox.actions.retry_failed(session)) == 0
     assert row(email_id).state == State.FAILED
 
 
