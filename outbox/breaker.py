@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 
 from attrs import frozen
 from flask import current_app
@@ -33,12 +34,14 @@ WORTH_WAITING = 30.0  # seconds of rate limit for which a row stays with its pro
 class Availability:
     """`permits` are the calls that each provider's rate allows now, the first choice first.
 
-    `first` is the one for rows that may go to any; None while it is waited for. `probe` may be
-    called once, to see if it works. `opens_at` is when anything changes, if that is known.
+    `first` is the one for rows that may go to any; None while it is waited for. The `doubtful`
+    before it get one call each, to see if they work, and so does `probe`, which everybody else
+    leaves alone. `opens_at` is when anything changes, if that is known.
     """
 
     permits: Mapping[str, int]
     first: str | None
+    doubtful: Sequence[str] = ()
     probe: str | None = None
     opens_at: datetime | None = None
 
@@ -83,7 +86,7 @@ def availability(states: States, moment: datetime) -> Availability:
     """What may be called at `moment`. A provider under a short rate limit is waited for."""
     permits: dict[str, int] = {}
     opens: list[datetime] = []
-    first: str | None = None
+    able: list[str] = []
     probe: str | None = None
     waiting = False
     for name in email.chain:
@@ -97,17 +100,27 @@ def availability(states: States, moment: datetime) -> Availability:
                 probe = probe or name
             continue
         rate, next_at = email.provider(name).rate, state.next_at if state else None
-        permits[name] = pacing.permits(rate, next_at, moment)
+        most = 1 if _is_doubtful(states, name) else pacing.UNLIMITED
+        permits[name] = min(most, pacing.permits(rate, next_at, moment))
         if not permits[name] and next_at:
             opens.append(pacing.opens_at(rate, next_at))
             # A long wait is as good as a pause: others are tried meanwhile.
             waiting = waiting or opens[-1] - moment <= timedelta(seconds=WORTH_WAITING)
-        elif first is None and not waiting:
-            first = name
-        if reachability().is_doubtful(name):
-            permits[name] = min(permits[name], 1)
+        elif not waiting:
+            able.append(name)
+    doubtful = [*takewhile(lambda name: _is_doubtful(states, name), able)]
+    permits |= dict.fromkeys(
+        (each for each in permits if _is_doubtful(states, each) and permits[each]), 1
+    )
+    first = next(iter(able[len(doubtful) :]), None)
     later = [at for at in opens if at > moment]
-    return Availability(permits, first, probe, min(later, default=None))
+    return Availability(permits, first, doubtful, probe, min(later, default=None))
+
+
+def _is_doubtful(states: States, name: str) -> bool:
+    """Whether one call is enough to see if it works again."""
+    state = states.get(name)
+    return reachability().is_doubtful(name) or bool(state and state.failures >= THRESHOLD)
 
 
 def take_permits(states: States, calls: Mapping[str, int], moment: datetime) -> None:
@@ -149,9 +162,18 @@ def begin_probe(session: Session, name: str, moment: datetime) -> bool:
 
 
 def record(
-    session: Session, states: States, name: str, answers: Iterable[object], moment: datetime
+    session: Session,
+    states: States,
+    name: str,
+    answers: Iterable[object],
+    moment: datetime,
+    *,
+    probe: bool = False,
 ) -> None:
-    """Learn from answers of provider `name`, in the order in which they came."""
+    """Learn from answers of provider `name`, in the order in which they came.
+
+    A `probe` of which nothing was learned is over as well: another may come at once.
+    """
     for answer in answers:
         if isinstance(answer, UnsupportedFeature) or not isinstance(
             answer, Receipt | EmailSendError
@@ -159,7 +181,6 @@ def record(
             continue  # it was not called, or broke on our side
         if isinstance(answer, EmailSendError) and not answer.reached:
             reachability().missed(name, answer)
-            _end_probe(states.get(name))
             continue
         reachability().reached(name)
         if isinstance(answer, RateLimited):
@@ -168,6 +189,18 @@ def record(
             _count_fault(session, states, name, answer, moment)
         else:
             _close(states.get(name))
+    if probe and (state := states.get(name)) and state.probe_until:
+        state.probe_until = None
+
+
+def end_pause(states: States, name: str) -> None:
+    """Its key is taken, so it is called again: one email at first, for sending may still fail.
+
+    Its failures in a row stay counted, so that one more pauses it for longer than before.
+    """
+    if state := states.get(name):
+        logger.warning("provider %s takes our key: it is called again", name)
+        state.open_until = state.probe_until = None
 
 
 class CallState(StrEnum):
@@ -226,12 +259,6 @@ def _wait(
         state.next_at = pacing.after_wait(
             email.provider(name).rate, state.next_at, moment, error.retry_after or 1.0
         )
-
-
-def _end_probe(state: ProviderState | None) -> None:
-    """Nothing was learned: another process may probe at once."""
-    if state and state.probe_until:
-        state.probe_until = None
 
 
 def _count_fault(

@@ -149,6 +149,7 @@ def _claim_lane(
         elif len(jobs) < calls and (budget.left(provider) > 0 or provider == probe):
             budget.take(provider)
             job = Job(kind_of_row(row.task), lane, provider, token, until, deadline, [row])
+            job.unpaused, job.probes = budget.available.permits, provider == probe
             jobs.append(job)
             if _may_batch(row, provider):
                 batches[provider] = job
@@ -213,8 +214,13 @@ def _names(budget: _Budget) -> list[str]:
 
 def _to_all(budget: _Budget) -> bool:
     """Whether a row that may go anywhere can go out now."""
+    return bool(budget.available.probe) or any(budget.left(name) > 0 for name in _for_all(budget))
+
+
+def _for_all(budget: _Budget) -> list[str]:
+    """The providers that take rows which may go anywhere, beside the one to be probed."""
     first = budget.available.first
-    return bool(budget.available.probe or (first and budget.left(first) > 0))
+    return [*budget.available.doubtful, *([first] if first else [])]
 
 
 def _choose(
@@ -230,8 +236,8 @@ def _choose(
     wanted = row.only_provider if row.only_provider in chain else None
     if wanted is None and row.provider in usable:
         return row.provider
-    first = budget.available.first
-    possible = [wanted] if wanted else [name for name in chain if name in (first, probe)]
+    meant = [*_for_all(budget), probe]
+    possible = [wanted] if wanted else [name for name in chain if name in meant]
     for name in possible:
         if name in usable:
             return name

@@ -22,7 +22,6 @@ from extensions import email
 from outbox import breaker
 from outbox.sweep import end_lost_leases, expire_late, resend_unknown
 from outbox.tables import OUTBOX, ProviderState, State, in_state
-from providers import Receipt
 
 logger = logging.getLogger(__name__)
 
@@ -106,21 +105,23 @@ def check_paused() -> None:
                 session, name, moment
             )
         if probing:
-            answer = _check_key(name)
+            error = _key_error(name)
             with transaction() as session:
                 states = breaker.load_states(session)
-                breaker.record(session, states, name, [answer], now(session))
+                if error is None:
+                    breaker.end_pause(states, name)
+                else:
+                    breaker.record(session, states, name, [error], now(session), probe=True)
 
 
-def _check_key(name: str) -> Receipt | EmailSendError:
-    """The answer to the check in the words of a call."""
+def _key_error(name: str) -> EmailSendError | None:
+    """Why the provider does not take our key; None if it does, or if there is nothing to ask."""
     try:
-        error = email.provider(name).check_key().error
+        return email.provider(name).check_key().error
     except UnsupportedFeature:
-        error = None  # there is nothing to ask: the next email finds out
+        return None
     except EmailSendError as unanswered:
-        error = unanswered
-    return error or Receipt(provider=name, message_id=None, status=200)
+        return unanswered
 
 
 def _earliest(column: Any, *conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:

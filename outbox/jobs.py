@@ -4,7 +4,7 @@ claimed -> prepared (bytes built) -> started (committed) -> called -> ended (ans
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -79,9 +79,11 @@ class Held:
 class Job:
     """One call to `provider`: for one row, or for the `rows` of a batch.
 
-    All of them are ours under `token` until `lease_until`. `batch` is the row of a batch that was
-    called before, `batch_id` the idempotency key of one that is called at all. The lists run
-    parallel to `rows`: what they store, the hashes of their bytes, their attempts, their answers.
+    All of them are ours under `token` until `lease_until`. `unpaused` are the providers that may
+    take what this one cannot express; a call that `probes` finds out if this one is well again.
+    `batch` is the row of a batch that was called before, `batch_id` the idempotency key of one that
+    is called at all. The lists run parallel to `rows`: what they store, the hashes of their bytes,
+    their attempts, their answers.
     """
 
     kind: "Kind"
@@ -91,6 +93,8 @@ class Job:
     lease_until: datetime
     deadline: float  # the same on this process's monotonic clock
     rows: list[Held]
+    unpaused: Collection[str] = ()
+    probes: bool = False
     urgent: bool = False  # marketing whose turn it is under a backlog of the others
     batch: Held | None = None
     batch_id: str | None = None

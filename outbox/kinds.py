@@ -128,16 +128,17 @@ def build(job: Job, row_id: str, stored: dict[str, Any]) -> WireRequest:
 
 
 def _other_provider(job: Job, row_id: str, message: EmailMessage) -> str | None:
-    """The first other provider of the chain that can express the message."""
+    """The next provider that can express the message, one that is paused only if no other can."""
     if not next(row for row in job.rows if row.id == row_id).may_move:
         return None
-    for name in email.chain:
-        if name != job.provider:
-            try:
-                email.build(name, message, row_id)
-            except EmailSendError:
-                continue
-            return name
+    here = email.chain.index(job.provider)
+    others = [*email.chain[here + 1 :], *email.chain[:here]]
+    for name in sorted(others, key=lambda each: each not in job.unpaused):
+        try:
+            email.build(name, message, row_id)
+        except EmailSendError:
+            continue
+        return name
     return None
 
 
@@ -162,6 +163,8 @@ def _alone(job: Job, index: int) -> Job:
         token=job.token,
         lease_until=job.lease_until,
         deadline=job.deadline,
+        unpaused=job.unpaused,
+        probes=job.probes,
         rows=[job.rows[index]],
         stored=[job.stored[index]],
     )

@@ -97,6 +97,8 @@ def outcome_of(
     )  # fmt: skip
     free = not pinned and only_provider is None
     outcome = _after_error(failed, answer, chain if free else (), refused_alone)
+    if answer.failover_safe and not (outcome.pinned or repeatable):
+        outcome = evolve(outcome, only_provider=None)  # another that can express it may be well
     given_up = repeatable and outcome.state is State.UNKNOWN
     return evolve(outcome, state=State.FAILED) if given_up else outcome
 

@@ -6,19 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from attrs import evolve, frozen
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from errors import AuthenticationFailed, EmailSendError, OutcomeUnknown, RateLimited
 from extensions import email
 from log_setup import email_line, mask
-from message import id_at, new_id
+from message import new_id
 from outbox import breaker
 from outbox.batches import batch_outcomes
 from outbox.breaker import States
 from outbox.jobs import Answer, Held, Job, Postponed
 from outbox.outcomes import Outcome, outcome_of
+from outbox.refusals import refused_alone
 from outbox.retention import redact_accepted
 from outbox.starting import Current
 from outbox.states import MOVES, check_move
@@ -81,8 +82,9 @@ def record(
     """Record the answers of these jobs, whose rows are locked; `log` them after the commit."""
     told: list[Recorded] = []
     for job in jobs:
-        _learn(session, job, states, moment)
-        told += _decide(session, job, current, moment)
+        alone = refused_alone(session, job)
+        _learn(session, job, states, moment, alone)
+        told += _decide(session, job, current, moment, alone)
     _write(session, told, current, moment)
     for each in told:
         if each.held and each.outcome.state is State.ACCEPTED and each.row.sensitive:
@@ -111,16 +113,23 @@ def log(told: Sequence[Recorded]) -> None:
             )  # fmt: skip
 
 
-def _learn(session: Session, job: Job, states: States, moment: datetime) -> None:
+def _learn(
+    session: Session, job: Job, states: States, moment: datetime, refused_alone: bool
+) -> None:
     """Not every kind says how the provider fares, but all share its rate."""
-    answers = job.answers[:1] if job.batch_id else job.answers
+    answers: Sequence[Answer] = job.answers
+    if job.batch_id:  # one call: that it took some says more than why it refused others
+        answers = sorted(answers, key=lambda each: not isinstance(each, Receipt))[:1]
     if not job.kind.judges_provider:
         answers = [each for each in answers if isinstance(each, RateLimited)]
-    answers = [each for each in answers if not _refused_alone(session, job, each)]
-    breaker.record(session, states, job.provider, answers, moment)
+    if refused_alone:
+        answers = [each for each in answers if not isinstance(each, AuthenticationFailed)]
+    breaker.record(session, states, job.provider, answers, moment, probe=job.probes)
 
 
-def _decide(session: Session, job: Job, current: Current, moment: datetime) -> Iterator[Recorded]:
+def _decide(
+    session: Session, job: Job, current: Current, moment: datetime, refused_alone: bool
+) -> Iterator[Recorded]:
     attempts: Sequence[str | None] = job.attempts or [None] * len(job.rows)
     in_batch = job.batch_id and (job.attempts or job.batch)
     outcomes = batch_outcomes(session, job, moment) if in_batch else None
@@ -128,14 +137,14 @@ def _decide(session: Session, job: Job, current: Current, moment: datetime) -> I
         zip(job.rows, attempts, job.answers, strict=True)
     ):
         now = current.get(row.id)
-        outcome = outcomes[index] if outcomes else _outcome(session, job, row, answer)
+        outcome = outcomes[index] if outcomes else _outcome(job, row, answer, refused_alone)
         if isinstance(answer, OutcomeUnknown) and now is not None and now.delivery_status:
             # An event came during the call: the provider has the email, whatever we heard.
             outcome = evolve(outcome, state=State.ACCEPTED, pinned=False, error=None)
         yield Recorded(job, row, attempt, answer, outcome, _may_settle(now, job, outcome))
 
 
-def _outcome(session: Session, job: Job, row: Held, answer: Answer) -> Outcome:
+def _outcome(job: Job, row: Held, answer: Answer, refused_alone: bool) -> Outcome:
     return outcome_of(
         answer,
         attempts=row.attempts + 1,
@@ -144,7 +153,7 @@ def _outcome(session: Session, job: Job, row: Held, answer: Answer) -> Outcome:
         pinned=row.pinned,
         only_provider=row.only_provider,
         repeatable=job.kind.repeatable,
-        refused_alone=_refused_alone(session, job, answer),
+        refused_alone=refused_alone and isinstance(answer, AuthenticationFailed),
     )
 
 
@@ -159,31 +168,6 @@ def _may_settle(now: Row[Any] | None, job: Job, outcome: Outcome) -> bool:
         again = now.state == State.ACCEPTED and bool(job.attempts)
         return again or State.ACCEPTED in MOVES[State(now.state)]
     return False
-
-
-def _refused_alone(session: Session, job: Job, answer: Answer) -> bool:
-    """Whether the provider refuses this row only: it took others since it last refused this one."""
-    if not isinstance(answer, AuthenticationFailed) or job.batch_id:
-        return False
-    refused = (
-        select(ATTEMPTS.c.ended_at)
-        .where(
-            ATTEMPTS.c.email_id == job.rows[0].id,
-            ATTEMPTS.c.provider == job.provider,
-            ATTEMPTS.c.outcome == AttemptOutcome.AUTHENTICATION_FAILED,
-        )
-        .order_by(ATTEMPTS.c.id.desc())
-        .limit(1)
-    )
-    last = session.scalar(refused)
-    if last is None:
-        return False
-    taken = select(ATTEMPTS.c.id).where(
-        ATTEMPTS.c.id > id_at(last),  # the newest attempts only, by their time-ordered ids
-        ATTEMPTS.c.provider == job.provider,
-        ATTEMPTS.c.outcome == AttemptOutcome.ACCEPTED,
-    )
-    return session.scalar(taken.limit(1)) is not None
 
 
 def _write(session: Session, told: Sequence[Recorded], current: Current, moment: datetime) -> None:
