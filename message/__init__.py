@@ -6,6 +6,7 @@ from message.email_message import Category, EmailMessage, id_at, new_id
 from message.headers import one_line
 from message.mime import header_fields, to_mime
 from message.stored import UnreadableMessage, from_json, to_json
+from message.unchecked import unchecked
 from message.unsubscribe import UnsubscribeLinks
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "one_line",
     "to_json",
     "to_mime",
+    "unchecked",
 ]

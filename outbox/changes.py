@@ -23,8 +23,8 @@ from errors import (
     UnsupportedFeature,
 )
 from extensions import email
-from message import new_id
-from outbox.jobs import Answer, Job, Kind
+from message import UnreadableMessage, new_id
+from outbox.jobs import Answer, Job, Kind, unreadable
 from outbox.tables import Lane, OutboxBody, OutboxChange, State
 from providers import SubscriberChange, change_from_json, change_to_json, kind_of
 
@@ -39,7 +39,11 @@ class ChangeKind(Kind):
     judges_provider = False
 
     def prepare(self, job: Job) -> Iterable[Job]:
-        job.request = change_from_json(job.stored[0])
+        try:
+            job.request = change_from_json(job.stored[0])
+        except UnreadableMessage as error:
+            job.answer_all(unreadable(error))
+            return [job]
         job.hashes = [_hash_of(job.stored[0])]
         return [job]
 

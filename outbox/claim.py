@@ -16,7 +16,7 @@ from message import new_id
 from outbox import breaker
 from outbox.breaker import Availability, States
 from outbox.jobs import Held, Job
-from outbox.kinds import kind_of_row
+from outbox.kinds import kind_of_row, known_tasks
 from outbox.settling import settle
 from outbox.states import check_move
 from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state
@@ -62,6 +62,7 @@ class _Budget:
 
     available: Availability
     used: dict[str, int] = field(factory=dict)
+    settled: int = 0  # rows that needed none
 
     def left(self, name: str) -> int:
         return self.available.permits.get(name, 0) - self.used.get(name, 0)
@@ -75,10 +76,14 @@ class _Budget:
 
 @frozen
 class Claim:
-    """The jobs that are ours now. `more` says that there may be others that found no room."""
+    """The jobs that are ours now. `more` says that there may be others that found no room.
+
+    `settled` rows were due and needed no call, so that more may be due as well.
+    """
 
     jobs: list[Job] = field(factory=list)
     more: bool = False
+    settled: int = 0
 
 
 def claim(session: Session, states: States, room: Room, moment: datetime) -> Claim:
@@ -109,7 +114,14 @@ def claim(session: Session, states: States, room: Room, moment: datetime) -> Cla
             break  # what comes after it waits
     _lease(session, jobs)
     breaker.take_permits(states, budget.used, moment)
-    return Claim(jobs, more and bool(budget.usable()))
+    return Claim(jobs, more and bool(budget.usable()), budget.settled)
+
+
+def due_ids(session: Session, room: Room, moment: datetime) -> list[str]:
+    """The rows that a claim would look at first."""
+    budget = _Budget(breaker.availability(breaker.load_states(session), moment))
+    some = (_due(session, lane, room.calls.get(lane, 0), budget, room, moment) for lane in Lane)
+    return [row.id for rows in some for row in rows]
 
 
 def quarantined_is_due(session: Session, moment: datetime) -> bool:
@@ -123,7 +135,7 @@ def quarantined_is_due(session: Session, moment: datetime) -> bool:
 def may_go_out(available: Availability) -> ColumnElement[bool]:
     """Whether a row does not wait for a provider that may not be called."""
     budget = _Budget(available)
-    return _reach(_to_all(budget), _names(budget), email.chain)
+    return _reach(_to_all(budget), _names(budget), email.chain, known_tasks())
 
 
 def _claim_lane(
@@ -131,13 +143,15 @@ def _claim_lane(
 ) -> Claim:
     limit = _row_limit(lane, calls, budget)
     found = _due(session, lane, limit, budget, room, moment)
+    rows = settle(session, found, moment)
+    budget.settled += len(found) - len(rows)
     token = new_id()
     lease: float = current_app.config["EMAIL_LEASE"]
     until, deadline = moment + timedelta(seconds=lease), time.monotonic() + lease
     jobs: list[Job] = []
     batches: dict[str, Job] = {}
     probe = budget.available.probe
-    for row in settle(session, found, moment):
+    for row in rows:
         provider = _choose(session, row, lane, budget, batches, moment)
         if provider is None:
             continue
@@ -174,6 +188,7 @@ def _due(
         "due_by": moment - timedelta(seconds=room.overdue),
         "names": _names(budget),
         "chain": email.chain,
+        "tasks": known_tasks(),
         "row_limit": limit,
     }
     if ids is not None:
@@ -189,7 +204,7 @@ def _due_statement(quarantined: bool, some: bool, to_all: bool) -> Select[Any]:
         OUTBOX.c.due_at <= bindparam("due_by"),
         OUTBOX.c.batch_id.is_(None),
         QUARANTINED if quarantined else OUTBOX.c.quarantined.is_(False),
-        _reach(to_all, bindparam("names", expanding=True), bindparam("chain", expanding=True)),
+        _reach(to_all, *(bindparam(each, expanding=True) for each in ("names", "chain", "tasks"))),
     ]
     if some:
         due.append(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
@@ -197,14 +212,15 @@ def _due_statement(quarantined: bool, some: bool, to_all: bool) -> Select[Any]:
     return ordered.with_for_update(skip_locked=True)  # who waits for a row could wait for ever
 
 
-def _reach(to_all: bool, names: Any, chain: Any) -> ColumnElement[bool]:
+def _reach(to_all: bool, names: Any, chain: Any, tasks: Any) -> ColumnElement[bool]:
     """Whether a row may go out through `names`; `to_all` those that no provider is meant for."""
     free: ColumnElement[bool] = OUTBOX.c.only_provider.is_(None)
-    return or_(
+    reached = or_(
         free if to_all else and_(free, OUTBOX.c.provider.in_(names)),
         OUTBOX.c.only_provider.in_(names),
         OUTBOX.c.only_provider.not_in(chain),  # no longer configured: looked at as well
     )
+    return and_(OUTBOX.c.task.in_(tasks), reached)
 
 
 def _names(budget: _Budget) -> list[str]:

@@ -3,14 +3,18 @@
 import time
 from collections.abc import Sequence
 
+from flask import current_app
+
 from database import now, transaction, why_unavailable
 from outbox.claim import Room, quarantined_is_due
+from outbox.halving import take_turn_or_halves
 from outbox.jobs import Job
 from outbox.kinds import call
 from outbox.shared_lock import SharedLock
-from outbox.turn import Turn, prepare, take_turn
+from outbox.turn import Turn, prepare
 
-RECORD_PAUSES = (0.2, 1.0, 2.0)  # seconds between tries to record what is known
+PAUSE = 0.5  # seconds between tries while the database is away
+PATIENCE = 3.0  # seconds of them before a call; one that was not made costs nothing
 
 lock = SharedLock()
 """Whoever calls providers in this process shares it; a quarantined row has it for itself."""
@@ -36,7 +40,7 @@ def deliver_quarantined() -> bool:
 
 
 def _deliver(room: Room) -> int:
-    claimed = take_turn([], [], room).claimed
+    claimed = take_turn_or_halves([], [], room).claimed
     finish(claimed)
     return len(claimed)
 
@@ -52,12 +56,17 @@ def finish(claimed: Sequence[Job]) -> None:
 
 
 def _turn(ended: Sequence[Job], built: Sequence[Job]) -> Turn:
-    """A turn; a database that is away for a moment does not cost a known answer."""
-    for pause in RECORD_PAUSES:
+    """A turn. What a provider answered is kept until the database takes it.
+
+    At the latest until its lease is far over: somebody else has settled the row by then.
+    """
+    answered = any(job.attempts for job in ended)
+    patience = 2 * current_app.config["EMAIL_LEASE"] if answered else PATIENCE
+    ends = time.monotonic() + patience
+    while True:
         try:
-            return take_turn(ended, built, None)
+            return take_turn_or_halves(ended, built, None)
         except Exception as error:
-            if not why_unavailable(error):
+            if not why_unavailable(error) or time.monotonic() > ends:
                 raise
-            time.sleep(pause)
-    return take_turn(ended, built, None)
+            time.sleep(PAUSE)

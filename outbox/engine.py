@@ -12,27 +12,27 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from attrs import evolve
 from flask import Flask
 from sqlalchemy import select
 
-from database import transaction, why_unavailable
-from errors import EmailSendError, OutcomeUnknown
+from database import now, transaction, why_unavailable
 from outbox import due
-from outbox.claim import Room
+from outbox.claim import Room, quarantined_is_due
 from outbox.delivery import deliver_quarantined
-from outbox.jobs import Answer, Job, Postponed
+from outbox.halving import take_turn_or_halves
+from outbox.jobs import Job, Postponed
+from outbox.recording import Recorded
 from outbox.senders import Senders
-from outbox.tables import Lane, OutboxRow
-from outbox.turn import Turn, prepare, take_turn
+from outbox.tables import Lane, OutboxRow, State
+from outbox.turn import Turn, prepare
 from outbox.watching import Watches
-from providers import Receipt
 
 logger = logging.getLogger(__name__)
 
 MARKETING_SHARE = 10  # under a backlog of the other lanes marketing gets every tenth call
 PAUSE = 1.0  # seconds after a turn that failed
 AHEAD = 4  # jobs in hand for each thread: what is only claimed is queued again if we die
+LAST_TRIES = 2.0  # seconds, after the last call of a process that stops, to record its answer
 LINGER = 0.02  # seconds that an outcome waits for others to be recorded with
 
 
@@ -56,6 +56,7 @@ class Engine:
         self._changed = threading.Condition()
         self._woken = True
         self._stopping = False
+        self._stop_by = math.inf  # of the monotonic clock
         self._sweep_at = 0.0  # of the monotonic clock: when to look for what nobody told us of
         self._due_at = math.inf  # of the same: when the next row or permit is due
         self._alone = False  # a row waits that must be delivered alone
@@ -81,11 +82,17 @@ class Engine:
     def stop_claiming(self) -> None:
         """Take nothing new; what is in flight goes on."""
         with self._changed:
+            if not self._stopping:
+                timeout: float = self.app.config["EMAIL_TIMEOUT"]
+                self._stop_by = time.monotonic() + timeout + LAST_TRIES
             self._stopping = True
             self._changed.notify()
 
     def stop(self) -> None:
-        """Claim nothing more, finish what is in flight, and return."""
+        """Claim nothing more, finish what is in flight, and return.
+
+        While the database is away, answers are kept until a call could last no longer, then lost.
+        """
         self.stop_claiming()
         if self._thread.is_alive():
             self._thread.join()
@@ -106,8 +113,11 @@ class Engine:
                     self._work()
             except Exception as error:
                 self._complain(error)
-                with self._changed:  # a stop ends the pause
-                    self._changed.wait_for(lambda: self._stopping, PAUSE)
+                if self._stopping and time.monotonic() > self._stop_by:
+                    logger.error("%d answers were not recorded before the end", len(self._ended))
+                    break
+                with self._changed:
+                    self._changed.wait(PAUSE)
         self.watches.close()
 
     def _wait(self) -> bool:
@@ -142,34 +152,40 @@ class Engine:
         return 2 * self._slots - len(self._calling)
 
     def _work(self) -> None:
-        woken, self._woken = self._woken, False
-        looks = False
-        if self._is_stopping():
-            for job in self._built:
-                job.answer_all(Postponed("its process stops"))
-        elif self._alone:
-            self._deliver_alone()
-        else:
-            swept = self._sweep_at <= time.monotonic() and self._find_due()
-            more = self._more and len(self._calling) + len(self._built) <= 2 * self._slots
-            looks = woken or swept or more or self._due_at <= time.monotonic()
         with self._changed:
+            woken, self._woken = self._woken, False
             ended, self._ended = self._ended, []
         self._calling -= set(ended)
         try:
-            self._turn(ended, self._room() if looks else None)
+            self._turn(ended, self._room() if self._looks(woken) else None)
         except BaseException:
-            self._ended = ended + self._ended
-            self._woken = woken or self._woken
+            with self._changed:
+                self._ended = ended + self._ended
+                self._woken = woken or self._woken
             raise
+        self._look_for_watched()
         self._prepare()
+
+    def _looks(self, woken: bool) -> bool:
+        """Whether this turn looks for rows to claim."""
+        if self._is_stopping():
+            for job in self._built:
+                job.answer_all(Postponed("its process stops"))
+            return False
+        if self._alone:
+            self._deliver_alone()
+            return False
+        swept = self._sweep_at <= time.monotonic() and self._find_due()
+        more = self._more and len(self._calling) + len(self._built) <= 2 * self._slots
+        return woken or swept or more or self._due_at <= time.monotonic()
 
     def _find_due(self) -> bool:
         """The one look at each sweep: whether a turn is worth its write lock."""
         self._sweep_at = time.monotonic() + self._interval
         with transaction() as session:
             found = due.look(session, self._overdue)
-        self._alone = found.alone
+            # Asked as well, because being alone holds everybody up.
+            self._alone = found.alone and quarantined_is_due(session, now(session))
         return found.rows
 
     def _deliver_alone(self) -> None:
@@ -177,7 +193,7 @@ class Engine:
 
         Until the last call has ended nothing is claimed.
         """
-        if self._calling or self._built or self._claimed or self._ended:
+        if self._calling or self._built or self._claimed:
             return
         while not self._is_stopping() and deliver_quarantined():
             pass
@@ -206,50 +222,13 @@ class Engine:
         chosen, kept = rest[:count], rest[count:]
         if not (ended or stopped or chosen or room):
             return
-        turn = self._take_turn([*ended, *stopped], chosen, room)
+        turn = take_turn_or_halves([*ended, *stopped], chosen, room)
         self._built = kept
         self._hand_over(turn.started)
         if room is not None:
             self._after_claim(turn)
+        self._note_waits(turn.told)
         self.watches.settled({each.row.id: each.outcome.state for each in turn.told if each.held})
-        self._look_for_watched()
-
-    def _take_turn(self, ended: Sequence[Job], built: Sequence[Job], room: Room | None) -> Turn:
-        """A turn. While the database is up a job that breaks it costs itself only."""
-        try:
-            return take_turn(ended, built, room)
-        except Exception as error:
-            if why_unavailable(error) or not (ended or built):
-                raise
-            logger.exception("a turn failed; its jobs are tried in smaller groups")
-            return self._smaller_turns(ended, built, error)
-
-    def _smaller_turns(self, ended: Sequence[Job], built: Sequence[Job], error: Exception) -> Turn:
-        if len(ended) + len(built) == 1:
-            return self._without_details([*ended, *built][0], error)
-        turns = [
-            self._take_turn(ended[: len(ended) // 2], built[: len(built) // 2], None),
-            self._take_turn(ended[len(ended) // 2 :], built[len(built) // 2 :], None),
-        ]
-        return Turn(
-            ended=[job for each in turns for job in each.ended],
-            told=[told for each in turns for told in each.told],
-            started=[job for each in turns for job in each.started],
-        )
-
-    def _without_details(self, job: Job, error: Exception) -> Turn:
-        """The job that broke the turn: what matters of its answers, in words that can be stored."""
-        job.answers = [_plain(each, error) for each in job.answers]
-        if not job.answers:
-            job.answer_all(_plain(None, error))
-        try:
-            return take_turn([job], [], None)
-        except Exception as again:
-            if why_unavailable(again):
-                raise
-            # Its lease ends by itself, and housekeeping decides what that means.
-            logger.exception("email %s: its outcome could not be recorded", job.rows[0].id)
-            return Turn(ended=[job])
 
     def _hand_over(self, started: Sequence[Job]) -> None:
         for job in started:
@@ -267,6 +246,12 @@ class Engine:
         others = lanes[Lane.TRANSACTIONAL] + lanes[Lane.CHANGES]
         self._others = others if lanes[Lane.MARKETING] else self._others + others
         self._due_at = math.inf if turn.pause is None else time.monotonic() + turn.pause
+
+    def _note_waits(self, told: Sequence[Recorded]) -> None:
+        """Rows that were queued again: this process knows when they are due."""
+        waits = [each.outcome.wait for each in told if each.outcome.state is State.QUEUED]
+        if waits:
+            self._due_at = min(self._due_at, time.monotonic() + min(waits))
 
     def _prepare(self) -> None:
         if self._claimed:
@@ -296,12 +281,3 @@ class Engine:
             logger.error(
                 "the engine cannot use the database (%s); it tries again in %g s", reason, PAUSE
             )
-
-
-def _plain(answer: Answer | None, error: Exception) -> Answer:
-    if isinstance(answer, Receipt):
-        return evolve(answer, message_id=None, notes=())
-    text = f"its outcome could not be recorded ({type(error).__name__})"
-    if isinstance(answer, OutcomeUnknown):
-        return OutcomeUnknown(text, retryable=answer.retryable)
-    return EmailSendError(text, retryable=True)

@@ -13,6 +13,9 @@ from attrs import define, field, frozen
 from errors import EmailSendError
 from outbox.tables import Lane
 from providers import Receipt
+from retry import backoff
+
+PUT_OFF = 5  # failed attempts: what cannot be read or claimed waits as long as after so many
 
 
 class Postponed(Exception):
@@ -34,6 +37,11 @@ class Postponed(Exception):
         self.wait = wait
         self.only_provider = only_provider
         self.single = single
+
+
+def unreadable(error: Exception) -> Postponed:
+    """The row waits until newer code is everywhere."""
+    return Postponed(str(error), wait=backoff(PUT_OFF))
 
 
 class NotRepeated(Postponed):

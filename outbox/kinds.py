@@ -18,13 +18,10 @@ from errors import (
 )
 from extensions import email
 from message import EmailMessage, UnreadableMessage, from_json
-from outbox.jobs import Answer, Job, Kind, NotRepeated, Postponed
+from outbox.jobs import Answer, Job, Kind, NotRepeated, Postponed, unreadable
 from providers import WireRequest
-from retry import backoff
 
 logger = logging.getLogger(__name__)
-
-UNREADABLE = 5  # as long as after so many failed attempts: until newer code is everywhere
 
 
 class EmailKind(Kind):
@@ -68,7 +65,8 @@ class BatchKind(Kind):
                 apart.append(_alone(job, index))
                 apart[-1].answer_all(error)
         if job.batch and apart:
-            job.answer_all(NotRepeated())
+            waits = (each.answers[0] for each in apart if isinstance(each.answers[0], Postponed))
+            job.answer_all(next((each for each in waits if each.wait), NotRepeated()))
             return [job]
         if len(kept) == 1:
             return [*apart, *_single(job, kept[0], requests[0])]
@@ -95,6 +93,11 @@ def kind_of_row(task: str) -> Kind:
     return kinds[task]
 
 
+def known_tasks() -> list[str]:
+    """The kinds of rows that this code knows. Rows of others are left to newer code."""
+    return [*current_app.extensions["row_kinds"]]
+
+
 def register_kind(app: Flask, kind: Kind) -> None:
     """Let rows of `kind.task` be prepared and called by `kind`."""
     app.extensions.setdefault("row_kinds", {})[kind.task] = kind
@@ -115,7 +118,7 @@ def build(job: Job, row_id: str, stored: dict[str, Any]) -> WireRequest:
     try:
         message = from_json(stored)
     except UnreadableMessage as error:
-        raise Postponed(str(error), wait=backoff(UNREADABLE)) from error
+        raise unreadable(error) from error
     if job.batch_id and not email.provider(job.provider).may_batch(message):
         raise Postponed("it goes out alone", single=True)
     try:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from attrs import evolve, frozen
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, or_, update
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -54,9 +54,10 @@ _OTHER = _set(
     OUTBOX, "state", "attempts", "provider", "only_provider", "pinned", "last_error", "due_at",
     "unknown_since", "batch_id", "single",
 ).values(**_FREED)  # fmt: skip
+# Once: a turn that is taken again tells nothing new. What died came back with the true answer.
 _ENDED = _set(
     ATTEMPTS, "ended_at", "outcome", "http_status", "provider_message_id", "error", "decision"
-)
+).where(or_(ATTEMPTS.c.ended_at.is_(None), ATTEMPTS.c.outcome == AttemptOutcome.WORKER_LOST))
 
 
 @frozen

@@ -23,16 +23,24 @@ class Senders:
         self._app, self._on_ended = app, on_ended
         self._waiting: dict[Lane, deque[Job]] = {lane: deque() for lane in Lane}
         self._calling: Counter[Lane] = Counter()
-        self._most = {lane: max(1, slots - 1) for lane in Lane} | {Lane.TRANSACTIONAL: slots}
+        self._most_others = max(1, slots - 1)
         self._changed = threading.Lock()
         # Threads of this executor finish their work before the interpreter exits.
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="email")
 
     def put(self, job: Job) -> None:
         """Call it as soon as a thread is free. Raises `RuntimeError` once the interpreter exits."""
+        jobs = self._waiting[Lane.TRANSACTIONAL if job.urgent else job.lane]
         with self._changed:
-            self._waiting[Lane.TRANSACTIONAL if job.urgent else job.lane].append(job)
-        self._pool.submit(self._work)
+            jobs.append(job)
+        try:
+            self._pool.submit(self._work)
+        except RuntimeError:
+            with self._changed:
+                if job not in jobs:
+                    return  # a thread that was free has taken it
+                jobs.remove(job)
+            raise
 
     def waiting(self) -> int:
         """How many jobs wait for a thread."""
@@ -55,9 +63,11 @@ class Senders:
 
     def _take(self) -> Job | None:
         with self._changed:
+            others = self._calling.total() - self._calling[Lane.TRANSACTIONAL]
             for jobs in self._waiting.values():
-                if jobs and self._calling[jobs[0].lane] < self._most[jobs[0].lane]:
-                    job = jobs.popleft()
-                    self._calling[job.lane] += 1
-                    return job
+                for job in jobs:
+                    if job.lane is Lane.TRANSACTIONAL or others < self._most_others:
+                        jobs.remove(job)
+                        self._calling[job.lane] += 1
+                        return job
             return None

@@ -56,7 +56,8 @@ def start(session: Session, jobs: Sequence[Job], current: Current, moment: datet
 
 
 def _was_started(job: Job, current: Current) -> bool:
-    return bool(job.attempts) and current[job.rows[0].id].calling_since is not None
+    first = job.batch or job.rows[0]
+    return bool(job.attempts) and current[first.id].calling_since is not None
 
 
 def is_ours(current: Current, job: Job, row_id: str) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from database import changed_rows, now, transaction
 from extensions import email
 from outbox.batches import remove
-from outbox.kinds import kind_of_row
+from outbox.kinds import kind_of_row, known_tasks
 from outbox.retention import redact_accepted
 from outbox.settling import expire
 from outbox.states import check_move, move
@@ -54,7 +54,11 @@ def _end_some_leases() -> int:
     )  # fmt: skip
     with transaction() as session:
         moment = now(session)
-        lost = and_(in_state(State.SENDING), OUTBOX.c.lease_until < moment)
+        lost = and_(
+            in_state(State.SENDING),
+            OUTBOX.c.lease_until < moment,
+            OUTBOX.c.task.in_(known_tasks()),
+        )
         if session.scalar(select(OUTBOX.c.id).where(lost).limit(1)) is None:
             return 0
         rows = session.execute(_some(lost, *(OUTBOX.c[name] for name in columns))).all()

@@ -15,7 +15,7 @@ from attrs import define, field
 from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
-from database import now, transaction
+from database import now, transaction, why_unavailable
 from errors import EmailSendError
 from outbox import batches, breaker, recording
 from outbox.breaker import States
@@ -76,6 +76,8 @@ def take_turn(ended: Sequence[Job], built: Sequence[Job], room: Room | None) -> 
             claimed = claim(session, states, room, moment)
             turn.claimed, turn.more = claimed.jobs, claimed.more
             turn.pause = None if turn.more else _pause(session, states, moment)
+            if claimed.settled:
+                turn.pause = 0.0
     recording.log(turn.told)
     return turn
 
@@ -83,15 +85,30 @@ def take_turn(ended: Sequence[Job], built: Sequence[Job], room: Room | None) -> 
 def prepare(jobs: Iterable[Job]) -> list[Job]:
     """Read what the jobs send and build it; those that cannot be called have their answers.
 
-    Raises what the database raises.
+    Raises what the database raises while it is away.
     """
     built: list[Job] = []
     for some in _by_size(jobs):
-        with transaction() as session:
-            _read_bodies(session, some)
+        _read(some)
         for job in some:
             built += _built(job)
     return built
+
+
+def _read(jobs: list[Job]) -> None:
+    """What the jobs send. One whose body cannot be read costs itself only."""
+    try:
+        with transaction() as session:
+            _read_bodies(session, jobs)
+    except Exception as error:
+        if why_unavailable(error):
+            raise
+        if len(jobs) > 1:
+            for job in jobs:
+                _read([job])
+            return
+        logger.exception("%s: its body could not be read", jobs[0].rows[0].id)
+        jobs[0].answer_all(_broken(jobs[0], error))
 
 
 def _built(job: Job) -> list[Job]:
@@ -101,11 +118,17 @@ def _built(job: Job) -> list[Job]:
         jobs = list(job.kind.prepare(job))
     except Exception as error:
         logger.exception("%s: it could not be built for %s", job.rows[0].id, job.provider)
-        job.answer_all(EmailSendError(f"{type(error).__name__}: {error}", provider=job.provider))
+        job.answer_all(_broken(job, error))
         jobs = [job]
     for each in jobs:
         each.stored = []  # bodies are large
     return jobs
+
+
+def _broken(job: Job, error: Exception) -> EmailSendError:
+    """An error of ours before any call. There may be memory again later."""
+    words = f"{type(error).__name__}: {error}"
+    return EmailSendError(words, provider=job.provider, retryable=isinstance(error, MemoryError))
 
 
 def _pause(session: Session, states: States, moment: datetime) -> float | None:
@@ -139,15 +162,7 @@ def _by_size(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 def _read_bodies(session: Session, jobs: Sequence[Job]) -> None:
     ids = [row.id for job in jobs for row in job.rows]
-    try:
-        stored = dict(session.connection().execute(_BODIES, {"ids": ids}).all())
-    except MemoryError:
-        if len(jobs) > 1:
-            for job in jobs:
-                _read_bodies(session, [job])
-            return
-        jobs[0].answer_all(EmailSendError("the machine has no memory for its body", retryable=True))
-        return
+    stored = dict(session.connection().execute(_BODIES, {"ids": ids}).all())
     for job in jobs:
         if job.rows[0].task == "batch":
             _read_batch(session, job, stored)

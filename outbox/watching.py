@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 
+from outbox.states import MOVES
 from outbox.tables import State
 
 REMEMBERED = 10_000  # rows settled of late, so that a late task need not ask the database
+_FINAL = [state for state in State if not MOVES[state]]
 
 
 @define(eq=False)
@@ -27,6 +29,7 @@ class Watches:
     _watches: list[Watch] = field(factory=list)
     _settled: OrderedDict[str, str] = field(factory=OrderedDict)
     _changed: threading.Condition = field(factory=threading.Condition)
+    _closed: bool = False
 
     def begin(self, ids: Iterable[str]) -> Watch:
         """Watch these rows; those that were settled just now are known at once."""
@@ -41,7 +44,7 @@ class Watches:
         """Wait until all are known, so many `seconds` at most; how many became what."""
         ends = time.monotonic() + seconds
         with self._changed:
-            while watch.waiting and (left := ends - time.monotonic()) > 0:
+            while watch.waiting and not self._closed and (left := ends - time.monotonic()) > 0:
                 self._changed.wait(left)
             if watch in self._watches:
                 self._watches.remove(watch)
@@ -52,7 +55,7 @@ class Watches:
         """These rows became that; a row that is queued again counts as waiting."""
         with self._changed:
             for row_id, word in words.items():
-                if word != State.QUEUED:
+                if word in _FINAL:
                     self._settled[row_id] = word
             while len(self._settled) > REMEMBERED:
                 self._settled.popitem(last=False)
@@ -69,8 +72,7 @@ class Watches:
     def close(self) -> None:
         """Nothing more will become known here."""
         with self._changed:
-            for watch in self._watches:
-                watch.waiting.clear()
+            self._closed = True
             self._changed.notify_all()
 
     def _tell(self, watch: Watch, words: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ import attrs
 from attrs import field, frozen
 
 from errors import InvalidMessage
-from message import Address, one_line
+from message import Address, UnreadableMessage, one_line, unchecked
 
 MAX_TAGS = 20
 MAX_ATTRIBUTES = 50
@@ -165,10 +165,28 @@ def change_to_json(change: SubscriberChange) -> dict[str, Any]:
     return {"change": kind_of(change), **attrs.asdict(change, value_serializer=_plain)}
 
 
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "tags": tuple,
+    "attributes": MappingProxyType,
+    "properties": MappingProxyType,
+}
+
+
 def change_from_json(stored: Mapping[str, Any]) -> SubscriberChange:
-    """The change that was frozen."""
-    fields = dict(stored)
-    return _KINDS[fields.pop("change")](**fields)
+    """The change that was frozen. It was checked when it was made, and is not checked again.
+
+    Raises `UnreadableMessage` for what this version of the code does not know.
+    """
+    try:
+        fields = dict(stored)
+        kind = _KINDS[fields.pop("change")]
+        for name in _READERS.keys() & fields.keys():
+            fields[name] = _READERS[name](fields[name])
+        return unchecked(kind, fields)
+    except (KeyError, TypeError) as error:
+        raise UnreadableMessage(
+            f"the stored change cannot be read: {error}; deploy the newer code everywhere"
+        ) from error
 
 
 def _plain(_owner: Any, _field: Any, value: Any) -> Any:

@@ -329,7 +329,7 @@ def test_a_database_that_is_away_for_a_moment_does_not_cost_a_known_answer(
             raise OperationalError("UPDATE", {}, Exception("the server closed the connection"))
         return take_turn(*args)
 
-    monkeypatch.setattr("outbox.delivery.take_turn", turn)
+    monkeypatch.setattr("outbox.delivery.take_turn_or_halves", turn)
     monkeypatch.setattr("outbox.delivery.time.sleep", lambda _seconds: None)
     outbox.deliver(email_id)
     assert row(email_id).state == State.ACCEPTED

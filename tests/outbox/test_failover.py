@@ -112,7 +112,7 @@ def test_while_the_able_provider_is_paused_the_email_costs_one_claim_and_no_atte
         looks.append(True)
         return look(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("outbox.engine.take_turn", turn)
+    monkeypatch.setattr("outbox.halving.take_turn", turn)
     monkeypatch.setattr("outbox.engine.due.look", look_and_count)
     running.start(app)
     wait_until(lambda: len(looks) > 10, "10 sweeps")
