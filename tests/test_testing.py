@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 import outbox
-from background import send_in_background
+from background import send_in_background, send_many_in_background
 from extensions import db, email
 from message import EmailMessage
 from outbox import State
@@ -43,6 +43,15 @@ def test_emails_of_both_kinds_are_captured_in_order_and_with_their_sender(
     assert [each.id for each in outbox_emails] == [in_background.id, now.id] == [row.id, now.id]
     assert {str(each.from_email) for each in outbox_emails} == {str(context.config["FROM_EMAIL"])}
     assert receipt.message_id == now.id
+
+
+def test_those_that_are_queued_together_are_captured_too(
+    context: Flask, outbox_emails: list[EmailMessage]
+):
+    messages = [hello("a@example.com"), hello("b@example.com")]
+    send_many_in_background(messages)
+    db.session.commit()
+    assert [each.id for each in outbox_emails] == [each.id for each in messages]
 
 
 @pytest.mark.parametrize("mode", ["sync", "thread", "celery"])

@@ -37,6 +37,14 @@ def test_a_text_of_our_own_is_kept_beside_the_html():
     assert message(html="<p>Hello</p>", text="Good day").text == "Good day"
 
 
+def test_an_intent_key_is_added_and_never_replaced():
+    keyed = message().with_intent_key("receipt:1")
+    assert keyed == message(intent_key="receipt:1")
+    assert keyed.with_intent_key("receipt:2").intent_key == "receipt:1"
+    with pytest.raises(InvalidMessage):
+        message().with_intent_key("a" * 256)
+
+
 def test_a_repeated_recipient_gets_one_copy_in_the_most_visible_field():
     sent = message(
         to=["ann@example.com", "Ann <ANN@example.com>"],
