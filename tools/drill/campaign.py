@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from attrs import evolve
+
 from tools.drill.judge import Kill
 from tools.drill.progress import Progress
 from tools.drill.report import AS_REQUIRED, Report, markdown
@@ -17,7 +19,7 @@ from tools.servers import PostgreSQL
 
 HEADINGS = (
     "run", "parts", "seed", "accepted", "delivered", "lost", "undelivered", "duplicates", "bound",
-    "unexplained", "unknown", "kills", "settled in", "verdict",
+    "unexplained", "unknown", "429", "kills", "settled in", "verdict",
 )  # fmt: skip
 
 
@@ -25,7 +27,7 @@ def run_all(scenarios: Sequence[Scenario], seeds: Sequence[int], size: Size) -> 
     """Run each scenario with each seed; the logs of a run that missed something are kept."""
     with ExitStack() as servers:
         postgresql = None
-        if any(scenario.celery for scenario in scenarios):
+        if any(scenario.celery or scenario.postgresql for scenario in scenarios):
             postgresql = servers.enter_context(PostgreSQL())
         results = [_one(each, seed, size, postgresql) for each in scenarios for seed in seeds]
     return report(results)
@@ -35,9 +37,9 @@ def report(results: Sequence[Result]) -> Report:
     """A line a run, with these columns:
 
     `bound` is how many extra copies the kills and lost answers can account for; `unexplained`
-    counts emails with more copies than that, or unknown without a cause; under `kills`, `+` counts
-    parts that ended by themselves; `settled in` is the time from the last accepted email to the
-    last finished one.
+    counts emails with more copies than that, or unknown without a cause; `429` the calls that were
+    refused as one too many; under `kills`, `+` counts parts that ended by themselves; `settled in`
+    is the time from the last accepted email to the last finished one.
     """
     missed = sum(bool(result.verdict.missed) for result in results)
     accepted = sum(result.verdict.accepted for result in results)
@@ -52,12 +54,13 @@ def report(results: Sequence[Result]) -> Report:
 
 def _one(scenario: Scenario, seed: int, size: Size, postgresql: PostgreSQL | None) -> Result:
     title = f"{scenario.name} seed {seed}"
+    size = evolve(size, kills=min(size.kills, scenario.most))
     progress = Progress(sys.stderr, title, emails=size.emails, kills=size.kills)
     folder = Path(tempfile.mkdtemp(prefix="drill-"))
     wanted = False
     try:
         with _database(scenario, folder, postgresql) as url:
-            result = run(scenario, seed, size, folder, url, progress)
+            result = run(scenario, seed, size, folder, postgresql, url, progress)
         wanted = bool(result.verdict.missed)
     except Exception:
         wanted = True
@@ -74,7 +77,7 @@ def _one(scenario: Scenario, seed: int, size: Size, postgresql: PostgreSQL | Non
 
 @contextmanager
 def _database(scenario: Scenario, folder: Path, postgresql: PostgreSQL | None) -> Iterator[str]:
-    if scenario.celery and postgresql:
+    if postgresql and (scenario.celery or scenario.postgresql):
         with postgresql.database() as url:
             yield url
     else:
@@ -87,7 +90,8 @@ def _cells(result: Result) -> Sequence[object]:
         result.scenario.name, result.scenario.summary, result.seed,
         verdict.accepted, verdict.delivered, len(verdict.lost), len(verdict.undelivered),
         verdict.duplicates, verdict.bound, len(verdict.unexplained), len(verdict.unknown),
-        _kills(result.kills), f"{result.seconds:.0f} s", "; ".join(verdict.missed) or AS_REQUIRED,
+        verdict.throttled, _kills(result.kills), f"{result.seconds:.0f} s",
+        "; ".join(verdict.missed) or AS_REQUIRED,
     )  # fmt: skip
 
 

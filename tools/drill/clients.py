@@ -5,7 +5,9 @@ Those of `OneTry` take the first answer that they get.
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Self
 
 import requests
@@ -23,19 +25,22 @@ def recipient(number: int) -> str:
 
 
 class Clients:
-    """Offers `emails` emails with POST /api/send at `url`, at most `per_second` of them a second.
+    """Offers `emails` emails with POST /api/send to the hosts at `urls` in turn, at most
+    `per_second` of them a second.
 
     `accepted` maps the number of an email to the id that our API gave for it. A context manager:
     started on entry, stopped on exit, done or not.
     """
 
-    def __init__(self, url: str, token: str, *, emails: int, per_second: float) -> None:
+    def __init__(self, urls: Sequence[str], token: str, *, emails: int, per_second: float) -> None:
         self.accepted: dict[int, str] = {}
-        self._send_url = f"{url}/api/send"
+        self._urls = [f"{url}/api/send" for url in urls]
         self._headers = {"Authorization": f"Bearer {token}"}
         self._emails = emails
         self._rest = CLIENTS / per_second  # seconds between two emails of one client
         self._stopped = threading.Event()
+        self._awake = threading.Event()
+        self._awake.set()
         self._pool = ThreadPoolExecutor(CLIENTS, thread_name_prefix="client")
 
     def __enter__(self) -> Self:
@@ -44,6 +49,7 @@ class Clients:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
+        self._awake.set()
         self._pool.shutdown(cancel_futures=True)
 
     def done(self) -> bool:
@@ -53,7 +59,15 @@ class Clients:
             future.result()
         return len(finished) == len(self._futures)
 
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Nobody offers a new email during the block; afterwards all do at once."""
+        self._awake.clear()
+        yield
+        self._awake.set()
+
     def _offer(self, number: int) -> None:
+        self._awake.wait()
         self._insist(number)
         if number % REPEATED == 0:
             self._insist(number)
@@ -80,7 +94,7 @@ class Clients:
 
     def _post(self, number: int) -> requests.Response:
         answer = requests.post(
-            self._send_url,
+            self._urls[number % len(self._urls)],
             json={"email": recipient(number), "name": f"User {number}"},
             headers=self._headers | {"Idempotency-Key": f"drill-{number}"},
             timeout=TIMEOUT,
@@ -93,8 +107,8 @@ class Clients:
 class OneTry(Clients):
     """Callers without patience: each asks once, and `answers` holds by number what it was told."""
 
-    def __init__(self, url: str, token: str, *, emails: int, per_second: float) -> None:
-        super().__init__(url, token, emails=emails, per_second=per_second)
+    def __init__(self, urls: Sequence[str], token: str, *, emails: int, per_second: float) -> None:
+        super().__init__(urls, token, emails=emails, per_second=per_second)
         self.answers: dict[int, requests.Response] = {}
 
     def _offer(self, number: int) -> None:

@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import evolve, frozen
 
 UNFINISHED = ("queued", "sending")
-PROVIDER = "simulator"  # the part whose kill breaks calls
+PROVIDERS = ("simulator", "standby")  # the parts whose kill breaks calls
 
 
 @frozen
 class Kill:
-    """A part that was killed, or ended by itself, and the ids of the rows in flight just then."""
+    """A part that was killed, or ended by itself, and the ids of the rows in flight just then.
+
+    Of what is taken away and nothing dies of, no row may make an excuse: none are named.
+    """
 
     part: str
     in_flight: frozenset[str]
@@ -23,10 +26,12 @@ class Kill:
 
 @frozen
 class Row:
-    """What our database says of an email; `unanswered` counts its calls without an answer."""
+    """What our database says of an email: its calls without an answer, and those refused as one
+    too many (429)."""
 
     state: str
     unanswered: int = 0
+    throttled: int = 0
 
 
 @frozen(kw_only=True)
@@ -34,12 +39,14 @@ class Rules:
     """What a run may show beside emails that arrive once.
 
     `duplicates` up to the bound; `unknown` rows that have a cause. `lost_answers` says that the
-    simulator swallows answers on purpose, so that a call without one is a cause.
+    simulator swallows answers on purpose, so that a call without one is a cause; `within_rate`
+    that no call may be refused with 429.
     """
 
     duplicates: bool = False
     unknown: bool = False
     lost_answers: bool = False
+    within_rate: bool = False
 
 
 @frozen(kw_only=True)
@@ -61,13 +68,14 @@ class RunVerdict:
 
     `bound` is how many extra copies the kills and lost answers can account for. `unexplained` are
     emails with more copies than have a cause, or unknown without one; `strangers` are emails that
-    no client was told of, such as a second row for one key.
+    no client was told of, such as a second row for one key. `throttled` calls were one too many.
     """
 
     accepted: int
     delivered: int
     duplicates: int
     bound: int
+    throttled: int
     lost: frozenset[str]
     undelivered: frozenset[str]
     unexplained: frozenset[str]
@@ -96,6 +104,7 @@ def judge(record: Record, rules: Rules) -> RunVerdict:
         delivered=len(record.accepted & copies.keys()),
         duplicates=len(record.log) - len(copies),
         bound=causes.total(),
+        throttled=sum(row.throttled for row in record.rows.values()),
         lost=lost,
         undelivered=_in_states(record, *UNFINISHED),
         unexplained=frozenset(too_often | {each for each in unknown if not causes[each]}),
@@ -113,7 +122,7 @@ def _causes(record: Record, rules: Rules) -> Counter[str]:
         return in_flight
     # A call that broke with the simulator has no answer either; it counts once, as a kill.
     broken = Counter(
-        each for kill in record.kills if kill.part == PROVIDER for each in kill.in_flight
+        each for kill in record.kills if kill.part in PROVIDERS for each in kill.in_flight
     )
     unanswered = Counter({each: row.unanswered for each, row in record.rows.items()})
     return in_flight + (unanswered - broken)
@@ -149,3 +158,5 @@ def _missed(verdict: RunVerdict, offered: int, rules: Rules) -> Iterator[str]:
     allowed = verdict.bound if rules.duplicates else 0
     if verdict.duplicates > allowed:
         yield f"{verdict.duplicates} duplicates, allowed {allowed}"
+    if verdict.throttled and rules.within_rate:
+        yield f"{verdict.throttled} calls refused with 429"

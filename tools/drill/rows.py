@@ -1,10 +1,10 @@
 """What the application's database says, read from outside and changed by nothing here."""
 
-from sqlalchemy import create_engine, func, select
+from sqlalchemy import ColumnElement, create_engine, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from database import utc_now
-from errors import OutcomeUnknown
+from errors import EmailSendError, OutcomeUnknown, RateLimited
 from outbox import Attempt, OutboxEmail, State, timeline
 from tools.drill.judge import UNFINISHED, Row
 
@@ -14,7 +14,7 @@ class Rows:
 
     def __init__(self, database_url: str) -> None:
         url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-        self._engine = create_engine(url)
+        self._engine = create_engine(url, pool_pre_ping=True)  # its server may be restarted
 
     def close(self) -> None:
         self._engine.dispose()
@@ -41,14 +41,13 @@ class Rows:
 
     def all(self) -> dict[str, Row]:
         """Every row by its id, as the judge wants it."""
-        unanswered = func.count(Attempt.id).filter(Attempt.outcome == OutcomeUnknown.code)
         statement = (
-            select(OutboxEmail.id, OutboxEmail.state, unanswered)
+            select(OutboxEmail.id, OutboxEmail.state, _count(OutcomeUnknown), _count(RateLimited))
             .outerjoin(Attempt)
             .group_by(OutboxEmail.id, OutboxEmail.state)
         )
         with Session(self._engine) as session:
-            return {row[0]: Row(row[1], row[2]) for row in session.execute(statement)}
+            return {row[0]: Row(*row[1:]) for row in session.execute(statement)}
 
     def story(self, email_id: str) -> str:
         """One email's row and timeline as text, for a person."""
@@ -61,3 +60,8 @@ class Rows:
                 f"  {each.at:%T.%f} {each.type} {each.detail}" for each in timeline.moments(email)
             ]
             return "\n".join([head, *lines, f"  last error: {email.last_error}"])
+
+
+def _count(error: type[EmailSendError]) -> ColumnElement[int]:
+    """How many calls for an email ended so."""
+    return func.count(Attempt.id).filter(Attempt.outcome == error.code)

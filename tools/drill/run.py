@@ -11,11 +11,13 @@ from attrs import frozen
 from outbox import reachability
 from tools.drill.clients import Clients
 from tools.drill.judge import Kill, Record, RunVerdict, judge
+from tools.drill.nat import FORGETS_AFTER
 from tools.drill.plan import PlannedKill, pace, plan_kills
 from tools.drill.progress import Progress
 from tools.drill.rows import Rows
 from tools.drill.scenarios import Scenario
-from tools.drill.stack import LEASE, TOKEN, Stack
+from tools.drill.stack import LEASE, TIMEOUT, TOKEN, Stack
+from tools.servers import PostgreSQL
 
 # Seconds in which nothing is finished and nobody waits for a next attempt, until the run is
 # judged: more than a lease lasts, and more than a provider is left alone.
@@ -23,6 +25,7 @@ STANDSTILL = 30.0 + max(LEASE, reachability.LONGEST_OPEN)
 LONGEST_SETTLING = 900.0  # seconds; beyond that, waiting for a next attempt is no excuse
 TICK = 0.01  # seconds between two looks, short so that a kill meets requests under way
 MOST_STORIES = 10
+AWAY = 30.0  # seconds without a database
 
 
 @frozen(kw_only=True)
@@ -49,24 +52,33 @@ class Result:
 
 
 def run(
-    scenario: Scenario, seed: int, size: Size, folder: Path, database_url: str, progress: Progress
+    scenario: Scenario,
+    seed: int,
+    size: Size,
+    folder: Path,
+    server: PostgreSQL | None,
+    database_url: str,
+    progress: Progress,
 ) -> Result:
-    """Run `scenario` on a database of its own, with logs in `folder`; nothing is left running."""
-    planned = plan_kills(seed, scenario.parts, size.kills, size.emails)
+    """Run `scenario` on a database of its own, with logs in `folder`; nothing is left running.
+
+    `server` is that of the database, if it has one.
+    """
+    planned = plan_kills(seed, scenario.victims, size.kills, size.emails)
     per_second = pace(size.emails, size.kills)
     with (
         closing(Rows(database_url)) as rows,
         Stack(scenario, seed, folder, database_url) as stack,
-        Clients(stack.url, TOKEN, emails=size.emails, per_second=per_second) as clients,
+        Clients(stack.urls, TOKEN, emails=size.emails, per_second=per_second) as clients,
     ):
-        course = _Course(stack, rows, clients, progress)
+        course = _Course(stack, rows, clients, server, progress)
         course.follow(planned)
         seconds = course.settle()
         record = Record(
             offered=size.emails,
             accepted=frozenset(clients.accepted.values()),
             rows=rows.all(),  # before the log: what a row calls accepted must stand there
-            log=_logged_ids(stack.log),
+            log=[each for log in stack.logs for each in _logged_ids(log)],
             kills=course.kills,
         )
         verdict = judge(record, scenario.rules)
@@ -77,18 +89,24 @@ def run(
 class _Course:
     """What happens while the clients send: planned kills, and parts that end by themselves."""
 
-    def __init__(self, stack: Stack, rows: Rows, clients: Clients, progress: Progress) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        rows: Rows,
+        clients: Clients,
+        server: PostgreSQL | None,
+        progress: Progress,
+    ) -> None:
         self.kills: list[Kill] = []
         self._stack, self._rows, self._clients = stack, rows, clients
-        self._progress = progress
+        self._server, self._progress = server, progress
 
     def follow(self, planned: Sequence[PlannedKill]) -> None:
         """Kill as planned, and return when every email is accepted."""
         for kill in planned:
             while len(self._clients.accepted) < kill.after:
                 self._tick()
-            with self._stack.killing(kill.part):
-                self.kills.append(Kill(kill.part, self._rows.in_flight()))
+            self._hurt(kill.part)
         while not self._clients.done():
             self._tick()
 
@@ -104,6 +122,19 @@ class _Course:
                 before, moved = finished, time.monotonic()
             self._tick(20 * TICK)
         return time.monotonic() - began
+
+    def _hurt(self, part: str) -> None:
+        if part == "postgresql" and self._server:
+            with self._server.away(crash=bool(len(self.kills) % 2)):
+                time.sleep(AWAY)  # the fault itself, as below
+            self.kills.append(Kill(part, frozenset()))
+        elif part == "nat":
+            with self._clients.asleep():
+                time.sleep(FORGETS_AFTER + 2 * TIMEOUT)  # calls in flight end first
+            self.kills.append(Kill(part, frozenset()))
+        else:
+            with self._stack.killing(part):
+                self.kills.append(Kill(part, self._rows.in_flight()))
 
     def _tick(self, seconds: float = TICK) -> None:
         for part in self._stack.ended():
@@ -121,4 +152,6 @@ class _Course:
 def _logged_ids(log: Path) -> list[str]:
     """Our id of each email that the simulator accepted; a line being written does not count."""
     with log.open(encoding="utf-8") as lines:
-        return [json.loads(line)["metadata"]["email_id"] for line in lines if line.endswith("\n")]
+        emails = [json.loads(line) for line in lines if line.endswith("\n")]
+    # Sequenzy has no metadata; there the id is the key.
+    return [each["metadata"].get("email_id") or each["idempotency_key"] for each in emails]

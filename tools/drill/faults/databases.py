@@ -35,7 +35,7 @@ def check(provider: Simulator, capsys: pytest.CaptureFixture[str]) -> Check:
     """`check(url, database_url, break_it)`: what holds while `break_it` is at work, and after."""
 
     def check(url: str, database_url: str, break_it: Callable[[OneTry], None]) -> None:
-        with OneTry(url, TOKEN, emails=EMAILS, per_second=PER_SECOND) as callers:
+        with OneTry([url], TOKEN, emails=EMAILS, per_second=PER_SECOND) as callers:
             break_it(callers)
             wait_until(callers.done, "every caller to be answered", patience=120)
         with closing(Rows(database_url)) as rows:
@@ -44,7 +44,7 @@ def check(provider: Simulator, capsys: pytest.CaptureFixture[str]) -> Check:
             stored, _ = rows.counts()
             with capsys.disabled():
                 sys.stdout.write(f" {len(callers.accepted)} of {EMAILS} accepted, {stored} rows ")
-            with Clients(url, TOKEN, emails=EMAILS, per_second=100) as again:
+            with Clients([url], TOKEN, emails=EMAILS, per_second=100) as again:
                 wait_until(again.done, "everybody to be accepted under the key of before")
             assert again.accepted | callers.accepted == again.accepted
             wait_until(lambda: rows.counts() == (EMAILS, EMAILS), "everything to be sent")

@@ -115,7 +115,8 @@ def test_an_email_that_kills_its_process_ends_alone_and_the_others_are_sent(
         tokens.add(calling_token(sqlite_url))
         web.kill()
         web, url = start_web(DATABASE_URL=sqlite_url, **patience)
-    wait_for_states(url, {"accepted": 20, "failed": 1})
+    # Nobody can tell whether one of its calls was accepted.
+    wait_for_states(url, {"accepted": 20, "unknown": 1})
     assert received(provider) == Counter(innocent)
 
 
@@ -123,7 +124,7 @@ def test_a_refused_key_fails_none_of_1000_emails_and_all_are_sent_once_it_is_men
     provider: Simulator, start_web: Start, sqlite_url: str
 ) -> None:
     web, url = start_web(DATABASE_URL=sqlite_url, RESEND_API_KEY="bad-key")
-    with Clients(url, TOKEN, emails=REFUSED, per_second=100) as clients:
+    with Clients([url], TOKEN, emails=REFUSED, per_second=100) as clients:
         wait_until(clients.done, f"{REFUSED} emails to be accepted", patience=120)
     wait_until(lambda: provider_state(url).startswith("paused"), "the refused key to be noticed")
     wait_for_states(url, {"queued": REFUSED})

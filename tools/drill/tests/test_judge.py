@@ -139,6 +139,20 @@ def test_a_call_that_broke_with_the_simulator_counts_once():
     assert verdict.unexplained == {"a"}
 
 
+def test_a_call_that_broke_with_the_second_provider_counts_once_too():
+    record = evolve(CLEAN, rows=rows(a=Row("accepted", unanswered=1)), kills=[kill("standby", "a")])
+    assert judge(record, FAULTY).bound == 1
+
+
+def test_a_call_beyond_the_rate_is_amiss_where_a_run_asks_for_that():
+    record = evolve(
+        CLEAN, rows=rows(a=Row("accepted", throttled=2), b=Row("accepted", throttled=1))
+    )
+    assert judge(record, PLAIN).throttled == 3
+    assert judge(record, PLAIN).missed == ()
+    assert judge(record, Rules(within_rate=True)).missed == ("3 calls refused with 429",)
+
+
 def test_a_lost_answer_counts_beside_a_kill_of_another_part():
     record = evolve(
         CLEAN,

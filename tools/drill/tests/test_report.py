@@ -39,6 +39,7 @@ def test_the_table_is_markdown_with_a_line_a_run():
     assert cells["seed"] == "7"
     assert (cells["delivered"], cells["lost"]) == ("1", "0")
     assert (cells["duplicates"], cells["bound"]) == ("1", "2")
+    assert cells["429"] == "0"
     assert cells["settled in"] == "5 s"
     assert cells["kills"] == "simulator 1, web 2, worker 0+1"
 

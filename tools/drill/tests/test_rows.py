@@ -20,7 +20,8 @@ STATES = ("queued", "sending", "accepted", "unknown", "failed")
 
 @pytest.fixture
 def ids(database_url: str) -> Iterator[dict[str, str]]:
-    """An email in each state, by state; the accepted one had two calls without an answer."""
+    """An email in each state, by state; the accepted one had two calls without an answer, and one
+    too many."""
     app = create_app(TEST_SETTINGS | {"DATABASE_URL": database_url, "EMAIL_DELIVERY": "thread"})
     with app.app_context():
         rows = [send_in_background(emails.welcome(to=f"{each}@x.org", name="A")) for each in STATES]
@@ -28,7 +29,7 @@ def ids(database_url: str) -> Iterator[dict[str, str]]:
         for state, email_id in found.items():
             change = update(OutboxEmail).where(OutboxEmail.id == email_id)
             db.session.execute(change.values(state=state))
-        for outcome in ("outcome_unknown", "outcome_unknown", "accepted"):
+        for outcome in ("outcome_unknown", "rate_limited", "outcome_unknown", "accepted"):
             db.session.add(_attempt(found["accepted"], outcome))
         db.session.commit()
         yield found
@@ -52,7 +53,7 @@ def test_rows_in_flight_counts_and_unanswered_calls(ids: dict[str, str], databas
         everything = rows.all()
     finally:
         rows.close()
-    assert everything[ids["accepted"]] == Row("accepted", unanswered=2)
+    assert everything[ids["accepted"]] == Row("accepted", unanswered=2, throttled=1)
     assert everything[ids["unknown"]] == Row("unknown", unanswered=0)
     assert set(everything) == set(ids.values())
 
