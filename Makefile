@@ -53,7 +53,7 @@ simulator: setup ## a local stand-in for the providers' APIs on http://127.0.0.1
 demo: setup-dev ## all parts together, with a provider that reports back (PROVIDER=sendgrid PORT=8000 SIMULATOR_PORT=8026)
 	@$(BIN)/python -m tools.demo --port $(PORT) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(SIMULATOR_PORT),--simulator-port $(SIMULATOR_PORT))
 
-drill: setup-dev ## kill every part under load and count every email, half an hour (RUN=F1 SEED=7 EMAILS=300 KILLS=8: shorter)
+drill: setup-dev ## kill every part under load and count every email, over an hour (RUN=F1 SEED=7 EMAILS=300 KILLS=8: shorter)
 	$(BIN)/python -m tools.drill $(RUN) $(if $(SEED),--seed $(SEED)) $(if $(EMAILS),--emails $(EMAILS)) $(if $(KILLS),--kills $(KILLS))
 
 faults: setup-dev ## stop, freeze and poison real processes, take broker, database and key away: ten minutes

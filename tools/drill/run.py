@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from outbox import reachability
+from outbox import breaker
 from tools.drill.clients import Clients
 from tools.drill.judge import Kill, Record, RunVerdict, judge
 from tools.drill.nat import FORGETS_AFTER
@@ -21,7 +21,7 @@ from tools.servers import PostgreSQL
 
 # Seconds in which nothing is finished and nobody waits for a next attempt, until the run is
 # judged: more than a lease lasts, and more than a provider is left alone.
-STANDSTILL = 30.0 + max(LEASE, reachability.LONGEST_OPEN)
+STANDSTILL = 30.0 + max(LEASE, breaker.PAUSE)
 LONGEST_SETTLING = 900.0  # seconds; beyond that, waiting for a next attempt is no excuse
 TICK = 0.01  # seconds between two looks, short so that a kill meets requests under way
 MOST_STORIES = 10
