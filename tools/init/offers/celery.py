@@ -31,6 +31,7 @@ OFFER = Offer(
             "test_a_worker_without_celery_delivery_says_what_to_set",
             "test_the_worker_starts_in_a_fresh_clone_and_logs_like_the_web",
         ),
+        "tests/cli/test_bulk.py": ("test_each_commit_tells_the_workers_once_for_each_hundred",),
         "tests/cli/doctor/test_findings.py": (
             "test_celery_without_a_worker_gives_one",
             "test_celery_without_redis_gives_one",

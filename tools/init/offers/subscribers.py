@@ -50,6 +50,15 @@ OFFER = Offer(
         "tests/cli/test_records.py": (
             "test_changes_of_subscribers_are_listed_shown_and_tried_again",
         ),
+        "tests/outbox/test_failover.py": (
+            "test_a_change_of_a_subscriber_stays_with_the_provider_that_has_the_list",
+        ),
+        "tests/outbox/test_probes.py": (
+            "test_a_change_of_a_subscriber_goes_out_on_a_quiet_site_after_an_outage",
+        ),
+        "tests/outbox/test_senders.py": (
+            "test_changes_and_marketing_together_leave_a_slot_for_transactional_emails",
+        ),
         "tests/providers/samples.py": ("through",),
     },
     edits=(
