@@ -9,6 +9,7 @@ from flask import Flask
 
 import outbox
 from database import db, transaction, utc_now
+from email_service import EmailService
 from errors import (
     AuthenticationFailed,
     EmailSendError,
@@ -237,3 +238,20 @@ def test_opening_is_logged_once_with_the_reason(app: Flask, caplog: pytest.LogCa
     lines = [each.getMessage() for each in caplog.records if "left alone" in each.getMessage()]
     assert len(lines) == 1
     assert "provider_unavailable: down" in lines[0]
+
+
+def test_an_email_that_cannot_be_built_says_nothing_about_the_provider(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    learn(*[DOWN] * (THRESHOLD - 1))
+    email_id = queue()
+
+    def build(*_: object) -> None:
+        raise InvalidMessage("it was never called")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EmailService, "build", build)
+        outbox.deliver(email_id)
+    assert row(email_id).state == State.FAILED
+    learn(DOWN)
+    assert usable() == (("sendgrid",), None)
