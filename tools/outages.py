@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
 @contextmanager
@@ -27,5 +28,26 @@ def down(url: str) -> Iterator[None]:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
         )
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def away(url: str) -> Iterator[None]:
+    """What each database does when it cannot serve: `locked` or `down`."""
+    with locked(url) if url.startswith("sqlite") else down(url):
         yield
-        connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def exhausted(engine: Engine) -> Iterator[None]:
+    """Somebody else uses every connection that this process may have, until its pool gives up."""
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(engine.connect())
+            except PoolTimeoutError:
+                break
+        yield

@@ -1,16 +1,17 @@
 """An app whose engine runs in the test's own process, with a provider that answers as told."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from email_service import EmailService
 from outbox import running
 from outbox.engine import Engine
-from outbox.tables import State
+from outbox.tables import OutboxEmail, State
 from providers import Receipt, WireRequest
 from tests.outbox.conftest import KEYS, UNPACED
 from tests.outbox.rows import row
@@ -60,4 +61,15 @@ def posting(monkeypatch: pytest.MonkeyPatch, post: Post) -> None:
 
 def wait_for(email_id: str, *states: State) -> None:
     """Wait until the row is in one of these states."""
-    wait_until(lambda: row(email_id).state in states, f"{email_id} to be {states}", patience=20)
+    wait_for_row(email_id, lambda found: found.state in states, f"to be {states}")
+
+
+def wait_for_row(email_id: str, condition: Callable[[OutboxEmail], bool], what: str) -> None:
+    """Wait for something about the row; the database may be away meanwhile."""
+
+    def holds() -> bool:
+        with suppress(OperationalError):
+            return condition(row(email_id))
+        return False
+
+    wait_until(holds, f"{email_id} {what}", patience=20)
