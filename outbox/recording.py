@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, or_, update
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from errors import AuthenticationFailed, EmailSendError, OutcomeUnknown, RateLimited
+from errors import AuthenticationFailed, EmailSendError, RateLimited
 from extensions import email
 from log_setup import email_line, mask
 from message import new_id
@@ -141,7 +141,7 @@ def _decide(
     ):
         now = current.get(row.id)
         outcome = outcomes[index] if outcomes else _outcome(job, row, answer, refused_alone)
-        if isinstance(answer, OutcomeUnknown) and now is not None and now.delivery_status:
+        if isinstance(answer, EmailSendError) and now is not None and now.delivery_status:
             # An event came during the call: the provider has the email, whatever we heard.
             outcome = evolve(outcome, state=State.ACCEPTED, pinned=False, error=None)
         yield Recorded(job, row, attempt, answer, outcome, _may_settle(now, job, outcome))

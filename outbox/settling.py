@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import evolve
 from sqlalchemy import update
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from outbox.jobs import Held
@@ -26,26 +28,30 @@ def settle(session: Session, rows: Sequence[Held], moment: datetime) -> list[Hel
     return [row for row in live if row is not None]
 
 
-def expire(session: Session, row_id: str, source: State, *, pinned: bool, moment: datetime) -> None:
-    """Too late. What may have been accepted by an earlier call has not expired for certain."""
-    target = State.UNKNOWN if pinned else State.EXPIRED
-    values = {"unknown_since": moment, "last_error": f"expired; {MAY_HAVE_ARRIVED}"}
-    if move(session, row_id, source, target, **(values if pinned else {})):
-        add_event(session, row_id, State.EXPIRED, MAY_HAVE_ARRIVED if pinned else "", at=moment)
+def end_waiting(session: Session, row: Held | Row[Any], moment: datetime) -> None:
+    """End the wait of a row that was reported, or is too late, without a call.
 
-
-def _settled_or_live(
-    session: Session, row: Held, moment: datetime, stopped: Suppressed
-) -> Held | None:
+    What an earlier call may have sent has not expired for certain.
+    """
     if row.delivery_status:  # an event came meanwhile, which proves that the provider has it
         move(
             session, row.id, State.QUEUED, State.ACCEPTED, accepted_at=moment, pinned=False,
             last_error=None,
         )  # fmt: skip
         redact_accepted(session, row.id, moment)
-        return None
-    if row.expires_at and row.expires_at <= moment:
-        expire(session, row.id, State.QUEUED, pinned=row.pinned, moment=moment)
+        return
+    target = State.UNKNOWN if row.pinned else State.EXPIRED
+    values = {"unknown_since": moment, "last_error": f"expired; {MAY_HAVE_ARRIVED}"}
+    if move(session, row.id, State.QUEUED, target, **(values if row.pinned else {})):
+        detail = MAY_HAVE_ARRIVED if row.pinned else ""
+        add_event(session, row.id, State.EXPIRED, detail, at=moment)
+
+
+def _settled_or_live(
+    session: Session, row: Held, moment: datetime, stopped: Suppressed
+) -> Held | None:
+    if row.delivery_status or (row.expires_at and row.expires_at <= moment):
+        end_waiting(session, row, moment)
         return None
     refused = stopped.among(_addresses(row), row.category)
     return _without(session, row, refused, stopped, moment) if refused else row

@@ -19,7 +19,7 @@ from extensions import email
 from outbox.batches import remove
 from outbox.kinds import kind_of_row, known_tasks
 from outbox.retention import redact_accepted
-from outbox.settling import expire
+from outbox.settling import end_waiting
 from outbox.states import check_move, move
 from outbox.tables import ATTEMPTS, OPEN_OUTCOMES, OUTBOX, AttemptOutcome, State, in_state
 from outbox.timeline import add_event
@@ -175,9 +175,9 @@ def _expire_some() -> int:
         )
         if session.scalar(select(OUTBOX.c.id).where(late).limit(1)) is None:
             return 0
-        rows = session.execute(_some(late, OUTBOX.c.pinned)).all()
+        rows = session.execute(_some(late, OUTBOX.c.pinned, OUTBOX.c.delivery_status)).all()
         for row in rows:
-            expire(session, row.id, State.QUEUED, pinned=row.pinned, moment=moment)
+            end_waiting(session, row, moment)
     return len(rows)
 
 
