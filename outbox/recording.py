@@ -118,9 +118,7 @@ def _learn(
     session: Session, job: Job, states: States, moment: datetime, refused_alone: bool
 ) -> None:
     """Not every kind says how the provider fares, but all share its rate."""
-    if not job.attempts:
-        return  # it was not called
-    answers: Sequence[Answer] = job.answers
+    answers: Sequence[Answer] = job.answers if job.attempts else []  # else it was not called
     if job.batch_id:  # one call: that it took some says more than why it refused others
         answers = sorted(answers, key=lambda each: not isinstance(each, Receipt))[:1]
     if not job.kind.judges_provider:
