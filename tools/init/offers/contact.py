@@ -14,6 +14,9 @@ OFFER = Offer(
         "tests/emails/test_contact.py",
     ),
     definitions={
+        "tests/cli/test_bulk.py": (
+            "test_a_cell_of_several_lines_is_one_cell_and_the_line_is_where_its_row_begins",
+        ),
         "blueprints/forms.py": ("ContactForm",),
         "tests/hostile/test_fields.py": (
             "BROKEN_FORMS",
