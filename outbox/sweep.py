@@ -61,7 +61,9 @@ def _end_some_leases() -> int:
         )
         if session.scalar(select(OUTBOX.c.id).where(lost).limit(1)) is None:
             return 0
-        rows = session.execute(_some(lost, *(OUTBOX.c[name] for name in columns))).all()
+        rows = session.execute(
+            _some(lost, OUTBOX.c.lease_until, *(OUTBOX.c[name] for name in columns))
+        ).all()
         for row in rows:
             _end_lease(session, row, moment)
     return len(rows)
@@ -175,7 +177,9 @@ def _expire_some() -> int:
         )
         if session.scalar(select(OUTBOX.c.id).where(late).limit(1)) is None:
             return 0
-        rows = session.execute(_some(late, OUTBOX.c.pinned, OUTBOX.c.delivery_status)).all()
+        rows = session.execute(
+            _some(late, OUTBOX.c.expires_at, OUTBOX.c.pinned, OUTBOX.c.delivery_status)
+        ).all()
         for row in rows:
             end_waiting(session, row, moment)
     return len(rows)
@@ -207,7 +211,7 @@ def _resend_some() -> int:
         )
         if session.scalar(select(OUTBOX.c.id).where(patient).limit(1)) is None:
             return 0
-        rows = session.execute(_some(patient)).all()
+        rows = session.execute(_some(patient, OUTBOX.c.unknown_since)).all()
         for row in rows:
             move(
                 session, row.id, State.UNKNOWN, State.QUEUED, due_at=moment, unknown_since=None,
@@ -218,9 +222,14 @@ def _resend_some() -> int:
     return len(rows)
 
 
-def _some(which: ColumnElement[bool], *columns: ColumnElement[Any]) -> Select[Any]:
-    """Some of these rows, locked in the order of their ids; others' locks are not waited for."""
-    statement = select(OUTBOX.c.id, *columns).where(which).order_by(OUTBOX.c.id).limit(BATCH)
+def _some(
+    which: ColumnElement[bool], oldest: ColumnElement[Any], *columns: ColumnElement[Any]
+) -> Select[Any]:
+    """Some of these rows, locked, in the order of the index that finds them.
+
+    So none is waited for: whoever holds one may be waiting for another of them.
+    """
+    statement = select(OUTBOX.c.id, *columns).where(which).order_by(oldest).limit(BATCH)
     return statement.with_for_update(skip_locked=True)
 
 

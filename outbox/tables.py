@@ -276,7 +276,7 @@ BODIES = cast(Table, OutboxBody.__table__)
 ATTEMPTS = cast(Table, Attempt.__table__)
 EVENTS = cast(Table, EmailEvent.__table__)
 
-QUARANTINED: ColumnElement[bool] = literal_column("quarantined = true", Boolean)
+QUARANTINED: ColumnElement[bool] = OutboxRow.quarantined == literal_column("true", Boolean)
 """In the words of its index, too."""
 
 
