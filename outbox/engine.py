@@ -143,7 +143,7 @@ class Engine:
 
     def _linger(self) -> float:
         """For how many seconds a turn may wait: while the threads have enough to call."""
-        if self._senders.waiting() <= self._slots // 2:
+        if self._senders.waiting() <= self._slots // 4:
             return 0.0
         return self._ended_since + LINGER - time.monotonic()
 
