@@ -26,7 +26,7 @@ from extensions import email
 from message import UnreadableMessage, new_id
 from outbox.jobs import Answer, Job, Kind, unreadable
 from outbox.tables import Lane, OutboxBody, OutboxChange, State
-from providers import SubscriberChange, change_from_json, change_to_json, kind_of
+from providers import SubscriberChange, allow_until, change_from_json, change_to_json, kind_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +48,23 @@ class ChangeKind(Kind):
         return [job]
 
     def call(self, job: Job) -> list[Answer]:
+        # A change may take many calls, and the last must end before the lease does.
+        with allow_until(job.deadline - current_app.config["EMAIL_TIMEOUT"]) as allowance:
+            answer = self._answer(job)
+        job.calls = max(1, allowance.calls)
+        return [answer]
+
+    def _answer(self, job: Job) -> Answer:
         # An unknown outcome is worth another try, and so is a refused key, which may be mended.
         try:
-            return [email.change_subscriber(job.provider, job.request, job.rows[0].id)]
+            return email.change_subscriber(job.provider, job.request, job.rows[0].id)
         except (OutcomeUnknown, AuthenticationFailed, QuotaExceeded) as error:
-            return [ProviderUnavailable(str(error), error.status, provider=job.provider)]
+            return ProviderUnavailable(str(error), error.status, provider=job.provider)
         except EmailSendError as error:
-            return [error]
+            return error
         except Exception as error:
             logger.exception("change %s: calling %s broke", job.rows[0].id, job.provider)
-            return [EmailSendError(f"{type(error).__name__}: {error}", provider=job.provider)]
+            return EmailSendError(f"{type(error).__name__}: {error}", provider=job.provider)
 
 
 def enqueue_change(

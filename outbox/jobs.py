@@ -112,6 +112,7 @@ class Job:
     hashes: list[str] = field(factory=list)
     attempts: list[str] = field(factory=list)  # ids; empty until it was started
     answers: list[Answer] = field(factory=list)
+    calls: int = 1  # to the provider, of which one had its permit when the row was claimed
 
     @property
     def ids(self) -> list[str]:

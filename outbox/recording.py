@@ -1,7 +1,8 @@
 """Recording what became of the calls that ended: rows, attempts, timeline, providers."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -87,10 +88,20 @@ def record(
         _learn(session, job, states, moment, alone)
         told += _decide(session, job, current, moment, alone)
     _write(session, told, current, moment)
+    breaker.take_permits(states, calls_beyond_the_first(jobs), moment)
     for each in told:
         if each.held and each.outcome.state is State.ACCEPTED and each.row.sensitive:
             redact_accepted(session, each.row.id, moment)
     return told
+
+
+def calls_beyond_the_first(jobs: Iterable[Job]) -> Counter[str]:
+    """How many calls to each provider had no permit of their own yet."""
+    extra: Counter[str] = Counter()
+    for job in jobs:
+        if job.calls > 1:
+            extra[job.provider] += job.calls - 1
+    return extra
 
 
 def log(told: Sequence[Recorded]) -> None:

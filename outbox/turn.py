@@ -67,7 +67,8 @@ def take_turn(ended: Sequence[Job], built: Sequence[Job], room: Room | None) -> 
     turn = Turn()
     with transaction() as session:
         current = _lock(session, [*ended, *built])
-        states = breaker.load_states(session, lock=room is not None)
+        takes_permits = room is not None or any(job.calls > 1 for job in ended)
+        states = breaker.load_states(session, lock=takes_permits)
         moment = now(session)
         turn.started = start(session, built, current, moment) if built else []
         turn.ended = [*ended, *(job for job in built if job.answers)]

@@ -22,6 +22,7 @@ from providers.changes import (
 )
 from providers.events import BounceClass, EventType, TrackingEvent
 from providers.signatures import stripe_digest, verify_stripe_signature
+from providers.subscribers import allow_until
 from providers.webhook import Headers, RawEvent, SignedEvent, UnusableEvent, Webhook
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Value",
     "Webhook",
     "WireRequest",
+    "allow_until",
     "change_from_json",
     "change_to_json",
     "kind_of",

@@ -2,9 +2,14 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
 from typing import Any, ClassVar
 from urllib.parse import quote
+
+from attrs import define
 
 from errors import InvalidMessage, ProviderUnavailable, UnsupportedFeature
 from providers.base import Answer, WireRequest
@@ -20,6 +25,31 @@ from providers.changes import (
 
 Call = Callable[[WireRequest], Answer]
 """One call: the answer of a 2xx, or a member of the error tree."""
+
+
+@define
+class Allowance:
+    """How long one change may take, and how many `calls` it took so far."""
+
+    ends: float  # of the monotonic clock
+    calls: int = 0
+
+
+_allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
+
+
+@contextmanager
+def allow_until(ends: float) -> Iterator[Allowance]:
+    """Let a change that is made in this block begin no call after `ends`, and count its calls.
+
+    Then it raises `ProviderUnavailable`. `ends` is a time of the monotonic clock.
+    """
+    allowance = Allowance(ends)
+    token = _allowance.set(allowance)
+    try:
+        yield allowance
+    finally:
+        _allowance.reset(token)
 
 
 class Subscribers(ABC):
@@ -81,6 +111,13 @@ class Subscribers(ABC):
 
     def send(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Answer:
         """One call, with `fields` as its JSON if there are any."""
+        if allowance := _allowance.get():
+            if monotonic() > allowance.ends:
+                raise ProviderUnavailable(
+                    f"{self._name}: {allowance.calls} calls took too long; the rest comes later",
+                    provider=self._name,
+                )
+            allowance.calls += 1
         body = b"" if fields is None else json.dumps(dict(fields)).encode()
         return self._call(WireRequest(method=method, path=path, body=body))
 

@@ -1,8 +1,9 @@
 """Changes of subscribers in the same outbox: none is lost, and none stops an email."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import delete
 
 import outbox
 import subscribers
-from database import db, transaction, utc_now
+from database import db, now, transaction, utc_now
 from errors import (
     AuthenticationFailed,
     EmailSendError,
@@ -27,10 +28,10 @@ from outbox.outcomes import MAX_ATTEMPTS
 from outbox.suppression import Reason, suppress
 from outbox.sweep import sweep
 from outbox.tables import OutboxChange, OutboxEmail, OutboxRow, ProviderState, State
-from providers import PROVIDERS
+from providers import PROVIDERS, AddTag, Receipt, WireRequest
 from tests.conftest import MakeApp
 from tests.outbox.conftest import KEYS, UNPACED
-from tests.outbox.rows import answer, claim, ids_of, queue, row, yes
+from tests.outbox.rows import answer, change_body, claim, ids_of, queue, row, yes
 from tools.simulator_process import Simulator
 
 ADDRESS = "ann+news@example.com"
@@ -295,3 +296,108 @@ def test_a_change_that_waits_is_no_reason_to_wake_anybody(app: Flask, paused: bo
     with transaction() as session:
         session.get_one(OutboxEmail, email_id).due_at = utc_now() - timedelta(hours=1)
     assert outbox.readiness.queue_problem() is not None
+
+
+def test_a_change_of_a_subscriber_that_only_newer_code_knows_waits_for_it(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(PROVIDERS["resend"], "change_subscriber", lambda *_: yes())
+    row_id = subscribe()
+    change_body(row_id, {"change": "merge", "email": "ann@example.com"})
+    deliver_all()
+    waiting = the_row(row_id)
+    assert (waiting.state, waiting.attempts) == (State.QUEUED, 0)
+    assert waiting.due_at > utc_now()
+    assert "deploy the newer code everywhere" in str(waiting.last_error)
+
+
+def test_a_change_that_a_stricter_check_would_refuse_is_still_made(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[object] = []
+
+    def change_subscriber(_self: object, asked: object, *_: object) -> Receipt:
+        made.append(asked)
+        return yes()
+
+    monkeypatch.setattr(PROVIDERS["resend"], "change_subscriber", change_subscriber)
+    row_id = subscribe()
+    with pytest.raises(InvalidMessage):
+        AddTag(email="ann@example.com", tag="Not A Tag")
+    change_body(row_id, {"change": "add-tag", "email": "ann@example.com", "tag": "Not A Tag"})
+    deliver_all()
+    assert the_row(row_id).state == State.ACCEPTED
+    [tag] = made
+    assert isinstance(tag, AddTag)
+    assert tag.tag == "Not A Tag"
+
+
+@pytest.fixture
+def at_resend(make_app: MakeApp, database_url: str, simulator: Simulator) -> Iterator[Flask]:
+    """An app whose changes reach the simulator's Resend, at its rate."""
+    app = make_app(
+        DATABASE_URL=database_url, EMAIL_PROVIDER="resend", RESEND_API_KEY="re_x",
+        RESEND_BASE_URL=simulator.url, RESEND_RATE="5/second", EMAIL_DELIVERY="thread",
+    )  # fmt: skip
+    with app.app_context():
+        yield app
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[str]:
+    """Let each call to the vendor last so many seconds, on the clock that a change looks at."""
+    calls: list[str] = []
+    resend: Any = PROVIDERS["resend"]
+    exchange = resend._exchange
+
+    def slow(self: object, request: WireRequest) -> object:
+        calls.append(request.path)
+        return exchange(self, request)
+
+    clock = time.monotonic
+    monkeypatch.setattr(resend, "_exchange", slow)
+    monkeypatch.setattr("providers.subscribers.monotonic", lambda: clock() + seconds * len(calls))
+    return calls
+
+
+def test_a_change_of_many_slow_calls_ends_before_its_lease_and_is_finished_later(
+    at_resend: Flask, monkeypatch: pytest.MonkeyPatch, simulator: Simulator
+):
+    tags = [f"tag-{number}" for number in range(20)]
+    row_id = subscribe(tags=tags)
+    with monkeypatch.context() as patch:
+        calls = count_calls(patch, seconds=10)
+        deliver_all()
+    lease, timeout = at_resend.config["EMAIL_LEASE"], at_resend.config["EMAIL_TIMEOUT"]
+    assert 10 * len(calls) <= lease
+    assert 10 * len(calls) > lease - timeout - 10  # it used the time that it had
+    waiting = the_row(row_id)
+    assert (waiting.state, waiting.attempts) == (State.QUEUED, 1)
+    assert "the rest comes later" in str(waiting.last_error)
+    with transaction() as session:
+        session.execute(delete(ProviderState))
+    make_due(row_id)
+    deliver_all()
+    assert the_row(row_id).state == State.ACCEPTED
+    [contact] = simulator.subscribers("resend")["contacts"]
+    assert sorted(contact["tags"]) == sorted(tags)
+
+
+def test_each_call_of_a_change_takes_a_permit_of_the_rate(
+    at_resend: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    calls = count_calls(monkeypatch, seconds=0)
+    began = now_there()
+    subscribe(tags=["trial"])
+    deliver_all()
+    with transaction() as session:
+        full_at = session.get_one(ProviderState, "resend").next_at
+    assert len(calls) > 2
+    assert full_at is not None
+    assert full_at - began >= timedelta(seconds=len(calls) / 5)
+    queue()
+    assert claim(5) == []  # until the calls that were made are paid for
+
+
+def now_there() -> datetime:
+    with transaction() as session:
+        return now(session)

@@ -6,6 +6,7 @@ The statements are those that a run really executes, collected as they go by, so
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,6 @@ from attrs import define, field
 from flask import Flask
 from sqlalchemy import Engine, event, insert, text
 
-import subscribers
 from database import db, transaction, utc_now
 from email_service import EmailService
 from errors import AuthenticationFailed, EmailSendError, OutcomeUnknown, ProviderUnavailable
@@ -31,7 +31,6 @@ from outbox.tables import (
     State,
 )
 from providers import PROVIDERS, Receipt, WireRequest
-from providers.base import KeyCheck
 from tests.conftest import MakeApp
 from tests.outbox.engines import delivering, settings, wait_for, wait_for_row
 from tests.outbox.rows import change, message, open_attempt, queue, yes
@@ -112,8 +111,6 @@ def prepare_rows(app: Flask) -> dict[str, str]:
         suppress(session, "gone@example.com", "all", reason="test", source="test")
         enqueue(session, message(intent_key="key"), limit_key="to:ann@example.com")
         enqueue(session, message(intent_key="key"), limit_key="to:ann@example.com")
-    subscribers.add_tag("ann@example.com", "trial")
-    db.session.commit()
     lost = {"state": State.SENDING, "lease_until": past}
     changes: dict[str, dict[str, Any]] = {
         "unavailable": {"single": True},
@@ -190,9 +187,8 @@ def statements(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Statements:
     pretended.clear()
     monkeypatch.setattr(EmailService, "post", post)
     monkeypatch.setattr(EmailService, "post_batch", post_batch)
-    well = KeyCheck(headers={}, error=None)
+    well = SimpleNamespace(error=None)
     monkeypatch.setattr(PROVIDERS["sendgrid"], "check_key", lambda _self: well)
-    monkeypatch.setattr(PROVIDERS["resend"], "change_subscriber", lambda *_: yes())
     monkeypatch.setattr("outbox.outcomes.backoff", lambda _attempt: 600.0)
     ids = prepare_rows(app)
     be_dead(ids["dead"], ids["dead too"])
@@ -200,7 +196,6 @@ def statements(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Statements:
     statements = Statements()
     statements.listen(db.engine)
     with delivering(app) as engine:
-        engine.watches.begin([*ids.values(), "not ours"])
         wait_for_row(ids["twice"], lambda found: found.pinned, "to wait with its batch")
         with transaction() as session:
             batch_id = session.get_one(OutboxEmail, ids["twice"]).batch_id

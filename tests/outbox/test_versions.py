@@ -7,13 +7,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-import subscribers
-from database import db, transaction, utc_now
+from database import transaction, utc_now
 from email_service import EmailService
 from errors import InvalidMessage, OutcomeUnknown
 from outbox.delivery import finish
-from outbox.tables import OUTBOX, OutboxChange, State
-from providers import PROVIDERS, AddTag, Receipt
+from outbox.tables import OUTBOX, State
+from providers import Receipt
 from tests.conftest import MakeApp
 from tests.outbox.engines import posting, settings
 from tests.outbox.rows import answer, change, change_body, claim, message, queue, row, yes
@@ -104,39 +103,3 @@ def batch_answers(monkeypatch: pytest.MonkeyPatch, given: Receipt | Exception) -
 def make_due(row_id: str) -> None:
     with transaction() as session:
         session.execute(update(OUTBOX).where(OUTBOX.c.id == row_id).values(due_at=utc_now()))
-
-
-def test_a_change_of_a_subscriber_that_only_newer_code_knows_waits_for_it(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(PROVIDERS["resend"], "change_subscriber", lambda *_: yes())
-    row_id = subscribers.add_tag("ann@example.com", "trial").id
-    db.session.commit()
-    change_body(row_id, {"change": "merge", "email": "ann@example.com"})
-    finish(claim(5))
-    waiting = db.session.get_one(OutboxChange, row_id)
-    assert (waiting.state, waiting.attempts) == (State.QUEUED, 0)
-    assert waiting.due_at > utc_now()
-    assert "deploy the newer code everywhere" in str(waiting.last_error)
-
-
-def test_a_change_that_a_stricter_check_would_refuse_is_still_made(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-):
-    made: list[object] = []
-
-    def change_subscriber(_self: object, asked: object, *_: object) -> Receipt:
-        made.append(asked)
-        return yes()
-
-    monkeypatch.setattr(PROVIDERS["resend"], "change_subscriber", change_subscriber)
-    row_id = subscribers.add_tag("ann@example.com", "trial").id
-    db.session.commit()
-    with pytest.raises(InvalidMessage):
-        AddTag(email="ann@example.com", tag="Not A Tag")
-    change_body(row_id, {"change": "add-tag", "email": "ann@example.com", "tag": "Not A Tag"})
-    finish(claim(5))
-    assert db.session.get_one(OutboxChange, row_id).state == State.ACCEPTED
-    [tag] = made
-    assert isinstance(tag, AddTag)
-    assert tag.tag == "Not A Tag"

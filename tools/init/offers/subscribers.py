@@ -172,9 +172,11 @@ OFFER = Offer(
 """,
             "",
         ),
+        ("providers/__init__.py", "from providers.subscribers import allow_until\n", ""),
         *(
             ("providers/__init__.py", f'    "{name}",\n', "")
             for name in (
+                "allow_until",
                 "AddTag",
                 "RecordEvent",
                 "RemoveTag",
