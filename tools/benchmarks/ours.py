@@ -8,7 +8,7 @@ import config
 from app import create_app
 from extensions import email
 from message import EmailMessage, new_id
-from tools.benchmarks.sample import HTML, RECIPIENT, SUBJECT
+from tools.benchmarks.sample import HTML, RECIPIENT, SUBJECT, TEXT
 from tools.processes import PRODUCTION
 
 TOKEN = "token-of-the-benchmarks"
@@ -31,7 +31,7 @@ def settings(database_url: str, provider_url: str, **more: str) -> dict[str, str
 
 def message(recipient: str = RECIPIENT, **fields: Any) -> EmailMessage:
     """The email that everybody sends; `fields` are more of its own."""
-    return EmailMessage(to=recipient, subject=SUBJECT, html=HTML, **fields)
+    return EmailMessage(to=recipient, subject=SUBJECT, html=HTML, text=TEXT, **fields)
 
 
 def by_email_send(url: str) -> Callable[[], object]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from tools.benchmarks.sample import HTML, RECIPIENT, SENDER, SUBJECT
+from tools.benchmarks.sample import HTML, RECIPIENT, SENDER, SUBJECT, TEXT
 
 Send = Callable[[], object]
 
@@ -56,7 +56,9 @@ def by_http_client(url: str) -> Send:
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
     def send() -> object:
-        message = {"from": SENDER, "to": RECIPIENT, "subject": SUBJECT, "html": HTML}
+        message = {
+            "from": SENDER, "to": RECIPIENT, "subject": SUBJECT, "html": HTML, "text": TEXT,
+        }  # fmt: skip
         connection.request("POST", "/emails", json.dumps(message).encode(), headers)
         answer = connection.getresponse()
         read = json.loads(answer.read())
@@ -76,6 +78,7 @@ def by_resend(url: str) -> Send:
         "to": [RECIPIENT],
         "subject": SUBJECT,
         "html": HTML,
+        "text": TEXT,
     }
     return lambda: resend.Emails.send(message)
 
@@ -86,7 +89,7 @@ def by_sendgrid(url: str) -> Send:
 
     client = SendGridAPIClient(KEY, host=url)
     return lambda: client.send(
-        Mail(from_email=SENDER, to_emails=RECIPIENT, subject=SUBJECT, html_content=HTML)
+        Mail(SENDER, RECIPIENT, SUBJECT, plain_text_content=TEXT, html_content=HTML)
     )
 
 
@@ -110,7 +113,7 @@ def by_anymail(url: str) -> Send:
     django.setup()
 
     def send() -> object:
-        message = EmailMultiAlternatives(SUBJECT, "Welcome, Ann", SENDER, [RECIPIENT])
+        message = EmailMultiAlternatives(SUBJECT, TEXT, SENDER, [RECIPIENT])
         message.attach_alternative(HTML, "text/html")
         return message.send()
 

@@ -1,4 +1,4 @@
-"""The email that everybody sends: 1.5 KB of HTML, as a welcome or a receipt has."""
+"""The email that everybody sends: 1.5 KB of HTML and its text, as a welcome or a receipt has."""
 
 SENDER = "Acme <hello@acme.example.com>"
 RECIPIENT = "ann@example.com"
@@ -10,3 +10,4 @@ HTML = (
     '<body style="margin:0;background:#f6f9fc;font-family:sans-serif"><h1>Welcome, Ann</h1>'
     f"<table>{''.join(_ROW.format(number) for number in range(14))}</table></body></html>"
 )
+TEXT = "Welcome, Ann\n\n" + "\n".join(f"Line {number} {number}" for number in range(14))
