@@ -105,12 +105,12 @@ def claim(session: Session, states: States, room: Room, moment: datetime) -> Cla
         if not (budget.usable() or budget.available.probe):
             break
         calls = room.calls.get(lane, 0)
-        got = Claim(more=lane is Lane.TRANSACTIONAL)  # no room for it: the others have to wait
+        got = Claim(more=True)  # where there is no room, nobody knows
         if calls > 0:
             got = _claim_lane(session, lane, calls, budget, room, moment)
         jobs += got.jobs
-        if got.more:
-            more = True
+        more = more or got.more
+        if got.more and (calls > 0 or lane is Lane.TRANSACTIONAL):
             break  # what comes after it waits
     _lease(session, jobs)
     breaker.take_permits(states, budget.used, moment)

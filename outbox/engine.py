@@ -125,7 +125,7 @@ class Engine:
         with self._changed:
             while True:
                 stopping = self._is_stopping()
-                if self._claimed or (self._built and self._startable()):
+                if self._claimed or self._to_start():
                     return True
                 if self._ended and (stopping or (linger := self._linger()) <= 0):
                     return True
@@ -147,9 +147,21 @@ class Engine:
             return 0.0
         return self._ended_since + LINGER - time.monotonic()
 
-    def _startable(self) -> int:
-        """How many jobs may be started: a few wait for a thread, so that none waits for a turn."""
-        return 2 * self._slots - len(self._calling)
+    def _to_start(self) -> list[Job]:
+        """The jobs to start next: a few wait for a thread, so that none waits for a turn.
+
+        Transactional ones have room of their own, however many of the others wait.
+        """
+        urgent = sum(job.lane is Lane.TRANSACTIONAL for job in self._calling)
+        left = {True: 2 * self._slots - urgent}
+        left[False] = 2 * self._slots - len(self._calling) + urgent
+        chosen: list[Job] = []
+        for job in sorted(self._built, key=lambda job: (not job.urgent, job.lane)):
+            first = job.lane is Lane.TRANSACTIONAL
+            if not job.answers and left[first] > 0:
+                left[first] -= 1
+                chosen.append(job)
+        return chosen
 
     def _work(self) -> None:
         with self._changed:
@@ -216,10 +228,8 @@ class Engine:
 
     def _turn(self, ended: list[Job], room: Room | None) -> None:
         stopped = [job for job in self._built if job.answers]
-        rest = [job for job in self._built if not job.answers]
-        rest.sort(key=lambda job: Lane.TRANSACTIONAL if job.urgent else job.lane)
-        count = max(0, self._startable())
-        chosen, kept = rest[:count], rest[count:]
+        chosen = self._to_start()
+        kept = [job for job in self._built if job not in chosen and not job.answers]
         if not (ended or stopped or chosen or room):
             return
         turn = take_turn_or_halves([*ended, *stopped], chosen, room)
