@@ -124,12 +124,24 @@ def due_ids(session: Session, room: Room, moment: datetime) -> list[str]:
     return [row.id for rows in some for row in rows]
 
 
-def quarantined_is_due(session: Session, moment: datetime) -> bool:
-    """Whether a row with which a worker died waits, and may be delivered alone now."""
+def quarantined_wait(session: Session, moment: datetime) -> float | None:
+    """In how many seconds a row with which a worker died may be delivered alone; None if none is
+    due, or its provider is left alone.
+
+    The rate of its provider is waited for: others would take each permit before it.
+    """
     available = breaker.availability(breaker.load_states(session), moment)
     due = and_(in_state(State.QUEUED), QUARANTINED, OUTBOX.c.due_at <= moment)
-    statement = select(OUTBOX.c.id).where(due, may_go_out(available)).limit(1)
-    return available.any and session.scalar(statement) is not None
+    statement = select(OUTBOX.c.id).where(due).limit(1)
+    if available.any and session.scalar(statement.where(may_go_out(available))) is not None:
+        return 0.0
+    soon = available.opens_at and (available.opens_at - moment).total_seconds()
+    paced = [name for name, calls in available.permits.items() if not calls]
+    if soon and soon <= breaker.WORTH_WAITING and paced:
+        reach = _reach(True, paced, email.chain, known_tasks())
+        if session.scalar(statement.where(reach)) is not None:
+            return soon
+    return None
 
 
 def may_go_out(available: Availability) -> ColumnElement[bool]:

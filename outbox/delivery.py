@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from flask import current_app
 
 from database import now, transaction, why_unavailable
-from outbox.claim import Room, quarantined_is_due
+from outbox.claim import Room, quarantined_wait
 from outbox.halving import take_turn_or_halves
 from outbox.jobs import Job
 from outbox.kinds import call
@@ -32,8 +32,8 @@ def deliver_quarantined() -> bool:
     If this process dies too, it was that row. False if no such row is due.
     """
     with transaction() as session:
-        due = quarantined_is_due(session, now(session))
-    if not due:
+        wait = quarantined_wait(session, now(session))
+    if wait != 0:
         return False  # asked first, because being alone holds everybody up
     with lock.exclusive():
         return bool(_deliver(Room.for_one(quarantined=True)))

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from database import now, transaction, why_unavailable
 from outbox import due
-from outbox.claim import Room, quarantined_is_due
+from outbox.claim import Room, quarantined_wait
 from outbox.delivery import deliver_quarantined
 from outbox.halving import take_turn_or_halves
 from outbox.jobs import Job, Postponed
@@ -197,7 +197,7 @@ class Engine:
         with transaction() as session:
             found = due.look(session, self._overdue)
             # Asked as well, because being alone holds everybody up.
-            self._alone = found.alone and quarantined_is_due(session, now(session))
+            self._alone = found.alone and quarantined_wait(session, now(session)) is not None
         return found.rows
 
     def _deliver_alone(self) -> None:
@@ -207,10 +207,19 @@ class Engine:
         """
         if self._calling or self._built or self._claimed:
             return
-        while not self._is_stopping() and deliver_quarantined():
-            pass
+        while not self._is_stopping() and (wait := self._quarantined_wait()) is not None:
+            if wait:
+                with self._changed:  # a stop ends it
+                    self._changed.wait_for(lambda: self._stopping, wait)
+            elif not deliver_quarantined():
+                break
         self._alone = False
         self.wake()
+
+    @staticmethod
+    def _quarantined_wait() -> float | None:
+        with transaction() as session:
+            return quarantined_wait(session, now(session))
 
     def _room(self) -> Room | None:
         """What may be claimed: enough to keep all threads busy during the next turn."""

@@ -14,8 +14,10 @@ from outbox.shared_lock import SharedLock
 from outbox.sweep import sweep
 from outbox.tables import State
 from providers import Receipt
+from tests.conftest import MakeApp
+from tests.outbox.engines import delivering, posting, settings
 from tests.outbox.rows import answer, change, claim, ids_of, queue, row, yes
-from tools.processes import PATIENCE
+from tools.processes import PATIENCE, wait_until
 
 
 def die_with(email_id: str) -> None:
@@ -106,3 +108,21 @@ def test_alone_waits_for_those_inside():
     assert alone.wait(PATIENCE)
     first.join()
     second.join()
+
+
+def test_a_suspect_is_not_starved_by_a_backlog_at_the_rate_of_its_provider(
+    make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    app = make_app(
+        DATABASE_URL=database_url,
+        **settings(EMAIL_PROVIDER="resend", RESEND_RATE="50/second", EMAIL_SWEEP="0.1"),
+    )
+    called: list[str] = []
+    with app.app_context():
+        quarantined = queue(to="suspect@example.com")
+        die_with(quarantined)
+        others = [queue() for _ in range(60)]
+        posting(monkeypatch, lambda _name, body: called.append(body) or yes())  # type: ignore[func-returns-value]  # a list's
+        with delivering(app):
+            wait_until(lambda: len(called) > len(others), "all to be called")
+    assert any("suspect" in body for body in called[:30])
