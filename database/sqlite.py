@@ -3,12 +3,14 @@
 import os
 import re
 import sqlite3
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError
 
+from database.private_files import create_private
 from database.write_turns import WriteTurn
 
 BUSY_TIMEOUT = 10_000  # milliseconds a writer waits for its turn, and for writers from elsewhere
@@ -24,7 +26,7 @@ def prepare_sqlite(engine: Engine) -> None:
     before you write: a cursor that is still open keeps the read from ending.
     """
     engine.dialect.statement_compiler = _Compiler
-    event.listen(engine, "do_connect", _use_own_connection)
+    event.listen(engine, "do_connect", _prepare)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "before_cursor_execute", _before_statement)
 
@@ -108,8 +110,14 @@ class _Connection(sqlite3.Connection):
             turn.end()
 
 
-def _use_own_connection(_dialect: Any, _record: Any, _args: Any, parameters: Any) -> None:
+def _prepare(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> None:
     parameters["factory"] = _Connection
+    [path] = arguments
+    if path in ("", ":memory:") or parameters.get("uri"):
+        return
+    # SQLite would make it readable to everybody. Its -wal and -shm get the mode of the database.
+    with suppress(OSError):  # it is there already, or SQLite says what is wrong with the place
+        os.close(create_private(os.path.realpath(path)))
 
 
 def _set_up(connection: _Connection, _record: Any) -> None:

@@ -10,7 +10,10 @@ import os
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from threading import Event, RLock
+
+from database.private_files import create_private
 
 if sys.platform != "win32":
     import fcntl
@@ -84,7 +87,7 @@ def _locked_file(path: str, until: float) -> int | None:
     if sys.platform == "win32":
         return None
     try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        file = _opened(path)
     except OSError:
         return None
     try:
@@ -95,6 +98,14 @@ def _locked_file(path: str, until: float) -> int | None:
         os.close(file)
         raise
     return file
+
+
+def _opened(path: str) -> int:
+    with suppress(FileNotFoundError):
+        return os.open(path, os.O_RDWR)
+    with suppress(FileExistsError):  # another process was faster
+        return create_private(path)
+    return os.open(path, os.O_RDWR)
 
 
 def _lock(file: int, byte: int, until: float) -> None:
