@@ -1,8 +1,9 @@
-"""CSV files of any size, read row by row and as often as needed."""
+"""CSV files of any size, read row by row and as often as needed; cells that are no formulas."""
 
 import csv
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,22 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DELIMITERS = ",;\t"  # what spreadsheets write, depending on the country
 BAR_STEP = 100  # rows between two looks at the progress bar
 MAX_LINE = 1_000_000  # bytes; a longer one is no line of a CSV, and would fill the memory
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+
+
+def defused(cell: str) -> str:
+    """The cell as it is exported: a spreadsheet shows it, and never runs it as a formula.
+
+    An apostrophe before it says that it is text (owasp.org/www-community/attacks/CSV_Injection).
+    One that begins with apostrophes and goes on like a formula gets another, so that `restored`
+    can tell.
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def restored(cell: str) -> str:
+    """What `defused` made safe, as it was."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 class BadLine(Exception):

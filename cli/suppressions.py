@@ -9,7 +9,7 @@ from typing import get_args
 
 import click
 
-from cli.csv_file import FILE, CsvRow, open_csv, with_bar
+from cli.csv_file import FILE, CsvRow, defused, open_csv, restored, with_bar
 from cli.group import commit_each, email_commands
 from database import db, iso, transaction
 from errors import InvalidMessage
@@ -72,7 +72,8 @@ def export() -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(COLUMNS)
     for row in reversed(rows):
-        writer.writerow((row.address, row.scope, row.reason, row.source, iso(row.created_at)))
+        cells = (row.address, row.scope, row.reason, row.source, iso(row.created_at))
+        writer.writerow([defused(cell) for cell in cells])
 
 
 @suppressions.command("import")
@@ -99,7 +100,7 @@ def _add(file: Path, rows: Iterator[CsvRow]) -> Iterator[int]:
 
 def _entry(file: Path, row: CsvRow) -> suppression.NewSuppression:
     try:
-        cells = row.named()
+        cells = {name: restored(cell) for name, cell in row.named().items()}
         scope = BY_NAME.get(cells.get("scope") or "all")
         if scope is None:
             raise ValueError("scope must be all or marketing")
