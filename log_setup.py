@@ -11,8 +11,22 @@ from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
-# Tried only where a word begins, or a long word without an @ would take quadratic time.
-_ADDRESS = re.compile(r"(?<![\w.+%-])([\w.+%-])[\w.+%-]*[!#$&'*/=?^`{|}~]*@([\w-]+(?:\.[\w-]+)+)")
+# Each word is taken whole (`*+`) and tried where it begins, or long ones would take quadratic time.
+# %40 and %2540 are what an @ becomes in a URL, and in a URL within a URL.
+_ADDRESS = re.compile(
+    r"""
+    (?: (?<![\w.+%-]) (?<![\w.+%-]') | (?<=%40) )  # not within a word; a quote may stand before
+    ([\w.+%-])
+    (?: [\w.+'-] | %(?!(?:25)*40) )*+               # o'brien is one word
+    [!#$&'*/=?^`{|}~]*+
+    (
+        (?: @ | %(?:25)*40 )
+        (?: [\w-] | %(?!(?:25)*40) )++
+        (?: \. (?: [\w-] | %(?!(?:25)*40) )++ )+
+    )
+    """,
+    re.VERBOSE,
+)
 _TOKEN = re.compile(r"(token=|/unsubscribe/)[^\s&\"']+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
@@ -20,9 +34,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 def mask(text: str) -> str:
     """`text` with each `ann@example.com` as `a***@example.com`, and tokens in links cut out."""
-    if "@" not in text and "token=" not in text and "/unsubscribe/" not in text:
-        return text  # most have neither, and to search for it costs more than all else here
-    return _TOKEN.sub(r"\1…", _ADDRESS.sub(r"\1***@\2", text))
+    if not any(each in text for each in ("@", "%", "token=", "/unsubscribe/")):
+        return text  # most have none, and to search for it costs more than all else here
+    return _TOKEN.sub(r"\1…", _ADDRESS.sub(r"\1***\2", text))
 
 
 def configure(log_format: str, level: str) -> None:
