@@ -7,7 +7,7 @@ from sqlalchemy import and_, case, select, update
 from sqlalchemy.orm import Session
 
 from database import in_batches, now_in, utc_now
-from outbox.retention import redact_accepted
+from outbox.retention import redact_sensitive
 from outbox.settling import MAY_HAVE_ARRIVED
 from outbox.states import MOVES, check_move, move
 from outbox.tables import OUTBOX, OutboxEmail, OutboxRow, State, in_state
@@ -84,7 +84,7 @@ def resolve_as_sent(session: Session, row_id: str, *, by: str = BY_HAND) -> bool
         last_error=f"resolved {by}: it was sent",
     )  # fmt: skip
     if moved:
-        redact_accepted(session, row_id, utc_now())
+        redact_sensitive(session, row_id, utc_now())
     return moved and _noted(session, row_id, "resolved", f"{by}: it was sent")
 
 
@@ -118,7 +118,7 @@ def confirm_accepted(
         provider_message_id=provider_message_id or email.provider_message_id,
     )  # fmt: skip
     session.refresh(email)
-    redact_accepted(session, email.id, utc_now())
+    redact_sensitive(session, email.id, utc_now())
 
 
 def _noted(session: Session, row_id: str, what: str, detail: str) -> bool:

@@ -14,6 +14,7 @@ from database import insert_if_new, insert_new, now, now_in, take_turns, utc_now
 from errors import IntentConflict
 from extensions import email
 from message import EmailMessage, to_json
+from outbox.retention import keeps_sensitive, without_body
 from outbox.suppression import Suppressed, addresses_of, suppressed
 from outbox.tables import BODIES, EVENTS, Lane, OutboxEmail, OutboxRow, State
 
@@ -121,6 +122,9 @@ class _Entry:
     def refuse(self, why: str) -> None:
         self.row |= {"state": State.SUPPRESSED, "last_error": why}
         self._note(State.SUPPRESSED, why)
+        if self.row["sensitive"] and not keeps_sensitive():  # a key that nobody waits for
+            self.body = without_body(self.body)
+            self.row["redacted_at"] = self.row["created_at"]
 
     def _note(self, what: str, detail: str) -> None:
         at = self.row["created_at"]
@@ -172,6 +176,7 @@ def _entry(message: EmailMessage, origin: str | None) -> _Entry:
         "sensitive": message.sensitive,
         "state": State.QUEUED,
         "last_error": None,
+        "redacted_at": None,
         "expires_at": message.expires_at,
         "created_at": utc_now(),
         "attempts": 0,

@@ -21,7 +21,7 @@ from outbox.breaker import States
 from outbox.jobs import Answer, Held, Job, Postponed
 from outbox.outcomes import Outcome, outcome_of
 from outbox.refusals import refused_alone
-from outbox.retention import redact_accepted
+from outbox.retention import redact_sensitive
 from outbox.starting import Current
 from outbox.states import MOVES, check_move
 from outbox.tables import ATTEMPTS, EVENTS, OUTBOX, AttemptOutcome, State
@@ -91,7 +91,7 @@ def record(
     breaker.take_permits(states, calls_beyond_the_first(jobs), moment)
     for each in told:
         if each.held and each.outcome.state is State.ACCEPTED and each.row.sensitive:
-            redact_accepted(session, each.row.id, moment)
+            redact_sensitive(session, each.row.id, moment)
     return told
 
 

@@ -20,16 +20,18 @@ DONE = (
 REMOVED = "This text was removed."
 
 
-def redact_accepted(session: Session, email_id: str, moment: datetime) -> None:
-    """Remove the body of a sensitive email that was accepted just now; in production only.
-
-    In development the inbox page shows it, and its link is there to be clicked.
-    """
-    if current_app.debug:
+def redact_sensitive(session: Session, email_id: str, moment: datetime) -> None:
+    """Remove the body of a sensitive email that was accepted or suppressed just now."""
+    if keeps_sensitive():
         return
     email = session.get(OutboxEmail, email_id, populate_existing=True)
     if email and email.sensitive:
         redact(email, moment)
+
+
+def keeps_sensitive() -> bool:
+    """Whether bodies that are a key stay: in development, where their links are to be clicked."""
+    return current_app.debug
 
 
 def redact(email: OutboxEmail, moment: datetime) -> None:

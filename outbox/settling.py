@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from outbox.jobs import Held
 from outbox.kinds import kind_of_row
-from outbox.retention import redact_accepted
+from outbox.retention import redact_sensitive
 from outbox.states import move
 from outbox.suppression import Suppressed, suppressed, told
 from outbox.tables import OUTBOX, OutboxBody, State
@@ -38,7 +38,7 @@ def end_waiting(session: Session, row: Held | Row[Any], moment: datetime) -> Non
             session, row.id, State.QUEUED, State.ACCEPTED, accepted_at=moment, pinned=False,
             last_error=None,
         )  # fmt: skip
-        redact_accepted(session, row.id, moment)
+        redact_sensitive(session, row.id, moment)
         return
     target = State.UNKNOWN if row.pinned else State.EXPIRED
     values = {"unknown_since": moment, "last_error": f"expired; {MAY_HAVE_ARRIVED}"}
@@ -84,6 +84,8 @@ def _suppress(session: Session, row: Held, who: str, moment: datetime) -> None:
     values = {"unknown_since": moment} if row.pinned else {}
     move(session, row.id, State.QUEUED, target, last_error=who, **values)
     add_event(session, row.id, State.SUPPRESSED, who, at=moment)
+    if row.sensitive and target is State.SUPPRESSED:
+        redact_sensitive(session, row.id, moment)
 
 
 def _addresses(row: Held) -> list[str]:

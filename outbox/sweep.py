@@ -18,7 +18,7 @@ from database import changed_rows, now, transaction
 from extensions import email
 from outbox.batches import remove
 from outbox.kinds import kind_of_row, known_tasks
-from outbox.retention import redact_accepted
+from outbox.retention import redact_sensitive
 from outbox.settling import end_waiting
 from outbox.states import check_move, move
 from outbox.tables import ATTEMPTS, OPEN_OUTCOMES, OUTBOX, AttemptOutcome, State, in_state
@@ -100,7 +100,7 @@ def _end_lease(session: Session, row: Row[Any], moment: datetime) -> None:
     elif called:
         _tell_of_lost_worker(session, row.id, state, moment)
     if state is State.ACCEPTED:
-        redact_accepted(session, row.id, moment)
+        redact_sensitive(session, row.id, moment)
 
 
 def _crashes(row: Row[Any]) -> int:

@@ -15,6 +15,7 @@ from message import EmailMessage
 from outbox.claim import Room
 from outbox.enqueue import enqueue
 from outbox.jobs import Job, Postponed
+from outbox.suppression import Reason, Scope, suppress
 from outbox.tables import Attempt, Lane, OutboxBody, OutboxEmail
 from outbox.turn import take_turn
 from providers import Receipt
@@ -101,6 +102,12 @@ def answer(monkeypatch: pytest.MonkeyPatch, *answers: Receipt | Exception) -> li
 
 def yes(provider: str = "resend") -> Receipt:
     return Receipt(provider=provider, message_id="id-1", status=200)
+
+
+def stop(address: str, scope: Scope = "all") -> bool:
+    """Suppress the address; False if that was so already."""
+    with transaction() as session:
+        return suppress(session, address, scope, reason=Reason.HARD_BOUNCE, source="test")
 
 
 def in_threads(count: int, work: Callable[[], None], app: Flask) -> None:

@@ -21,7 +21,7 @@ from outbox.tables import Attempt, EmailEvent, OutboxBody, OutboxEmail, OutboxRo
 from providers import EventType, RawEvent, TrackingEvent
 from tests.conftest import MakeApp
 from tests.outbox.conftest import app as app
-from tests.outbox.rows import answer, change, claim, count, message, queue, row, yes
+from tests.outbox.rows import answer, change, claim, count, message, queue, row, stop, yes
 from tests.webhooks.reports import apply_reports, report_bounce
 from webhooks import ReceivedEvent, receive
 
@@ -113,10 +113,11 @@ class TestSensitiveBodies:
         with app.app_context():
             yield app
 
-    def reset(self) -> str:
+    def reset(self, limit_key: str | None = None) -> str:
         link = "https://app.example.com/reset-password?token=secret"
         with transaction() as session:
-            return outbox.enqueue(session, emails.password_reset(to=ANN, reset_url=link)).id
+            message = emails.password_reset(to=ANN, reset_url=link)
+            return outbox.enqueue(session, message, limit_key=limit_key).id
 
     def test_they_go_once_accepted(self, app: Flask, monkeypatch: pytest.MonkeyPatch):
         email_id, other = self.reset(), queue()
@@ -131,6 +132,22 @@ class TestSensitiveBodies:
         email_id = self.reset()
         change(email_id, state=State.UNKNOWN, pinned=True, provider="sendgrid")
         assert "secret" in row(email_id).message["html"]
+
+    @pytest.mark.parametrize("when", ["before", "after", "too many"])
+    def test_they_go_at_once_where_the_email_is_suppressed(self, app: Flask, when: str):
+        """Before it was asked for, while it waited, or because too many were."""
+        if when == "too many":
+            for _ in range(3):
+                self.reset("to:ann@example.com")
+        if when == "before":
+            stop(ANN)
+        email_id = self.reset("to:ann@example.com")
+        if when == "after":
+            stop(ANN)
+            assert claim(5) == []
+        assert row(email_id).state == State.SUPPRESSED
+        assert "secret" not in json.dumps(row(email_id).message)
+        assert row(email_id).redacted_at
 
     @pytest.mark.parametrize("how", ["event", "person"])
     def test_they_go_once_somebody_says_that_it_was_accepted(self, app: Flask, how: str):

@@ -5,15 +5,10 @@ from flask import Flask
 
 from database import transaction
 from outbox.delivery import finish
-from outbox.suppression import Reason, Scope, addresses_of, lift, suppress, suppressed
+from outbox.suppression import addresses_of, lift, suppressed
 from outbox.tables import State
 from tests.outbox.conftest import app as app
-from tests.outbox.rows import answer, claim, queue, row, story, yes
-
-
-def stop(address: str, scope: Scope = "all") -> bool:
-    with transaction() as session:
-        return suppress(session, address, scope, reason=Reason.HARD_BOUNCE, source="test")
+from tests.outbox.rows import answer, claim, queue, row, stop, story, yes
 
 
 def test_an_address_suppressed_after_the_email_was_queued_gets_nothing(
