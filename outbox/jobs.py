@@ -116,8 +116,8 @@ class Job:
 
     @property
     def ids(self) -> list[str]:
-        """Of all rows that are ours, that of the batch included."""
-        own = [self.batch.id] if self.batch else []
+        """Of all rows that it is about, that of the batch included, where it has one by now."""
+        own = [self.batch_id] if self.batch_id else []
         return own + [row.id for row in self.rows]
 
     def answer_all(self, answer: Answer) -> None:

@@ -22,7 +22,7 @@ from outbox.jobs import Answer, Held, Job, Postponed
 from outbox.outcomes import Outcome, outcome_of
 from outbox.refusals import refused_alone
 from outbox.retention import redact_sensitive
-from outbox.starting import Current
+from outbox.starting import Current, is_ours
 from outbox.states import MOVES, check_move
 from outbox.tables import ATTEMPTS, EVENTS, OUTBOX, AttemptOutcome, State
 from providers import Receipt
@@ -46,11 +46,8 @@ _FREED: dict[str, Any] = {
     "crashes": 0,
 }
 _ACCEPTED = _set(
-    OUTBOX, "attempts", "provider", "accepted_at", "provider_message_id", "last_error"
-).values(
-    state=State.ACCEPTED, only_provider=None, pinned=False, unknown_since=None, batch_id=None,
-    **_FREED,
-)  # fmt: skip
+    OUTBOX, "attempts", "provider", "accepted_at", "provider_message_id", "last_error", "batch_id"
+).values(state=State.ACCEPTED, only_provider=None, pinned=False, unknown_since=None, **_FREED)
 _OTHER = _set(
     OUTBOX, "state", "attempts", "provider", "only_provider", "pinned", "last_error", "due_at",
     "unknown_since", "batch_id", "single",
@@ -143,8 +140,10 @@ def _decide(
     session: Session, job: Job, current: Current, moment: datetime, refused_alone: bool
 ) -> Iterator[Recorded]:
     attempts: Sequence[str | None] = job.attempts or [None] * len(job.rows)
-    in_batch = job.batch_id and (job.attempts or job.batch)
+    # Of a batch that another process has now, only what was accepted is ours to tell.
+    in_batch = job.batch_id and is_ours(current, job, job.batch_id)
     outcomes = batch_outcomes(session, job, moment) if in_batch else None
+    lost = job.batch_id in current and not in_batch
     for index, (row, attempt, answer) in enumerate(
         zip(job.rows, attempts, job.answers, strict=True)
     ):
@@ -153,6 +152,8 @@ def _decide(
         if isinstance(answer, EmailSendError) and now is not None and now.delivery_status:
             # An event came during the call: the provider has the email, whatever we heard.
             outcome = evolve(outcome, state=State.ACCEPTED, pinned=False, error=None)
+        if lost and now is not None:
+            outcome = evolve(outcome, batch_id=now.batch_id)
         yield Recorded(job, row, attempt, answer, outcome, _may_settle(now, job, outcome))
 
 
@@ -208,6 +209,7 @@ def _accepted_values(each: Recorded, now: Row[Any], moment: datetime) -> dict[st
         # An event may have brought it already.
         "provider_message_id": each.outcome.message_id or now.provider_message_id,
         "last_error": each.outcome.error,
+        "batch_id": each.outcome.batch_id,  # whose bytes stay as they were while it is repeated
     }
 
 

@@ -21,11 +21,14 @@ REMOVED = "This text was removed."
 
 
 def redact_sensitive(session: Session, email_id: str, moment: datetime) -> None:
-    """Remove the body of a sensitive email that was accepted or suppressed just now."""
+    """Remove the body of a sensitive email that was accepted or suppressed just now.
+
+    One in a batch that may have to be repeated keeps it until then.
+    """
     if keeps_sensitive():
         return
     email = session.get(OutboxEmail, email_id, populate_existing=True)
-    if email and email.sensitive:
+    if email and email.sensitive and email.batch_id is None:
         redact(email, moment)
 
 

@@ -38,7 +38,7 @@ def start(session: Session, jobs: Sequence[Job], current: Current, moment: datet
     timeout = timedelta(seconds=current_app.config["EMAIL_TIMEOUT"])
     started: list[Job] = []
     for job in jobs:
-        held = [job.batch.id] if job.batch else job.ids
+        held = [job.batch.id] if job.batch else [row.id for row in job.rows]
         if not all(is_ours(current, job, row_id) for row_id in held):
             job.answer_all(Postponed("another process has one of its rows"))
         elif moment + timeout >= job.lease_until:

@@ -5,7 +5,7 @@ while there are more.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from database import changed_rows, now, transaction
 from extensions import email
-from outbox.batches import remove
+from outbox.batches import end_members, lock_members
 from outbox.kinds import kind_of_row, known_tasks
 from outbox.retention import redact_sensitive
 from outbox.settling import end_waiting
@@ -48,15 +48,13 @@ def end_lost_leases() -> int:
 
 
 def _end_some_leases() -> int:
-    columns = (
-        "task", "calling_since", "delivery_status", "provider", "crashes", "quarantined",
-        "batch_id",
-    )  # fmt: skip
+    columns = ("task", "calling_since", "delivery_status", "provider", "crashes", "quarantined")
     with transaction() as session:
         moment = now(session)
         lost = and_(
             in_state(State.SENDING),
             OUTBOX.c.lease_until < moment,
+            OUTBOX.c.batch_id.is_(None),  # those in a batch share its lease, and its fate
             OUTBOX.c.task.in_(known_tasks()),
         )
         if session.scalar(select(OUTBOX.c.id).where(lost).limit(1)) is None:
@@ -64,12 +62,17 @@ def _end_some_leases() -> int:
         rows = session.execute(
             _some(lost, OUTBOX.c.lease_until, *(OUTBOX.c[name] for name in columns))
         ).all()
+        total = 0
         for row in rows:
-            _end_lease(session, row, moment)
-    return len(rows)
+            if total < BATCH:
+                total += _end_lease(session, row, moment)
+    return total
 
 
-def _end_lease(session: Session, row: Row[Any], moment: datetime) -> None:
+def _end_lease(session: Session, row: Row[Any], moment: datetime) -> int:
+    """How many rows moved: those in a batch move with it, and none while somebody has one."""
+    if row.task == "batch" and not lock_members(session, row.id):
+        return 0
     called = row.calling_since is not None
     state = _after_lost_lease(row)
     check_move(State.SENDING, state)
@@ -80,7 +83,7 @@ def _end_lease(session: Session, row: Row[Any], moment: datetime) -> None:
         "lease_until": None,
         "calling_since": None,
     }
-    if called and row.batch_id is None:
+    if called:
         values |= {
             "pinned": True,
             "only_provider": row.provider,
@@ -88,19 +91,19 @@ def _end_lease(session: Session, row: Row[Any], moment: datetime) -> None:
             "crashes": _crashes(row),
             "last_error": "worker_lost: the process that was sending it died",
         }
-    elif called:  # what becomes of it, its batch decides
-        values |= {"pinned": True, "only_provider": row.provider}
     if state is State.ACCEPTED:
         values |= {"accepted_at": moment, "pinned": False, "only_provider": None}
     if state is State.UNKNOWN:
         values |= {"unknown_since": moment}
     session.execute(update(OUTBOX).where(OUTBOX.c.id == row.id).values(values))
-    if row.task == "batch" and state is not State.QUEUED:
-        give_up_batch(session, row.id, moment)
-    elif called:
-        _tell_of_lost_worker(session, row.id, state, moment)
+    told: Sequence[str] = [row.id]
+    if row.task == "batch":
+        told = end_members(session, row.id, row.provider, state, moment)
+    for row_id in told if called else ():
+        _tell_of_lost_worker(session, row_id, state, moment)
     if state is State.ACCEPTED:
         redact_sensitive(session, row.id, moment)
+    return max(1, len(told))
 
 
 def _crashes(row: Row[Any]) -> int:
@@ -111,8 +114,7 @@ def _crashes(row: Row[Any]) -> int:
 def _after_lost_lease(row: Row[Any]) -> State:
     if row.delivery_status is not None:  # an event came: the provider has it
         return State.ACCEPTED
-    called = row.calling_since is not None
-    if not called or row.batch_id is not None:
+    if row.calling_since is None:
         return State.QUEUED
     repeatable = kind_of_row(row.task).repeatable
     if not repeatable and row.provider not in _with_keys():
@@ -126,24 +128,6 @@ def _after_lost_lease(row: Row[Any]) -> State:
 def _with_keys() -> list[str]:
     """The providers that recognise a repeat."""
     return [name for name in email.chain if email.provider(name).capabilities.idempotency_window]
-
-
-def give_up_batch(session: Session, batch_id: str, moment: datetime) -> None:
-    """Nobody knows which emails of the batch were accepted, and it is not repeated."""
-    check_move(State.QUEUED, State.UNKNOWN)
-    statement = (
-        update(OUTBOX)
-        .where(OUTBOX.c.batch_id == batch_id, OUTBOX.c.state.in_((State.QUEUED, State.SENDING)))
-        .values(
-            state=State.UNKNOWN, unknown_since=moment, pinned=True, batch_id=None,
-            lease_token=None, lease_until=None, calling_since=None,
-            last_error="worker_lost: the process that was sending its batch died",
-        )
-        .returning(OUTBOX.c.id)
-    )  # fmt: skip
-    for row_id in session.scalars(statement).all():
-        _tell_of_lost_worker(session, row_id, State.UNKNOWN, moment)
-    remove(session, batch_id)
 
 
 def _tell_of_lost_worker(session: Session, row_id: str, state: State, moment: datetime) -> None:

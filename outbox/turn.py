@@ -33,7 +33,7 @@ _CURRENT = [
     OUTBOX.c[name]
     for name in (
         "id", "state", "lease_token", "calling_since", "delivery_status", "accepted_at",
-        "provider_message_id", "single",
+        "provider_message_id", "single", "batch_id",
     )
 ]  # fmt: skip
 
@@ -178,6 +178,8 @@ def _read_batch(session: Session, job: Job, stored: dict[str, dict[str, str]]) -
     [row] = job.rows
     job.batch, job.batch_id, job.batch_hash = row, row.id, stored[row.id]["hash"]
     job.rows = batches.members(session, row.id)
+    if not job.rows:  # everybody was forgotten
+        batches.remove(session, row.id, now(session))
     ids = [each.id for each in job.rows]
     bodies = dict(session.connection().execute(_BODIES, {"ids": ids}).all())
     job.stored = [bodies[row_id] for row_id in ids if row_id in bodies]
