@@ -102,8 +102,8 @@ def claim(session: Session, states: States, room: Room, moment: datetime) -> Cla
         for job in jobs:
             job.urgent = True
     for lane in Lane:
-        if not (budget.usable() or budget.available.probe):
-            break
+        if not (budget.usable() or budget.available.probe) or (room.quarantined and jobs):
+            break  # of the quarantined one goes out, whatever its lane
         calls = room.calls.get(lane, 0)
         got = Claim(more=True)  # where there is no room, nobody knows
         if calls > 0:

@@ -37,6 +37,14 @@ def test_a_suspect_is_not_claimed_with_others(app: Flask):
     assert ids_of(claim(5, quarantined=True)) == [quarantined]
 
 
+def test_of_two_suspects_in_two_lanes_one_is_delivered_alone(app: Flask):
+    app.config["EMAIL_BATCH"] = True  # then more rows are looked at than calls are made
+    suspects = [queue(), queue(category="marketing")]
+    for each in suspects:
+        die_with(each)
+    assert ids_of(claim(1, quarantined=True)) == suspects[:1]
+
+
 def test_a_suspect_that_is_delivered_alone_is_cleared(app: Flask, monkeypatch: pytest.MonkeyPatch):
     email_id = queue()
     die_with(email_id)
