@@ -16,7 +16,7 @@ from attrs import frozen
 from flask import Flask, current_app
 from sqlalchemy import ColumnElement, ScalarSelect, Select, func, null, select
 
-from database import db, now, transaction, try_turn, utc_now, why_unavailable
+from database import db, now, transaction, utc_now, why_unavailable
 from errors import EmailSendError, UnsupportedFeature
 from extensions import email
 from outbox import breaker
@@ -48,22 +48,18 @@ def register_step(
     """Let `run()` be called at a sweep, in an app context and with transactions of its own.
 
     `first` is asked at every sweep, so it names an index; without it the step runs each time. A
-    step changes 500 rows at most in one transaction.
+    step changes 500 rows at most in one transaction, and several processes may run it at once.
     """
     app.extensions.setdefault("housekeeping_steps", []).append(Step(run, first))
 
 
 def run_steps() -> None:
-    """Run every step that has something to do, unless another process is doing so.
+    """Run every step that has something to do.
 
     One that fails is logged, stops no other, and runs again.
     """
-    if not (steps := _due_steps()):
-        return
-    with transaction() as session:
-        if try_turn(session, "housekeeping"):
-            for step in steps:
-                _run(step)
+    for step in _due_steps():
+        _run(step)
 
 
 def _due_steps() -> list[Step]:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from database import changed_rows, now, transaction
+from database import changed_rows, now, transaction, try_turn
 from extensions import email
 from outbox.batches import end_members, lock_members
 from outbox.kinds import kind_of_row, known_tasks
@@ -57,7 +57,7 @@ def _end_some_leases() -> int:
             OUTBOX.c.batch_id.is_(None),  # those in a batch share its lease, and its fate
             OUTBOX.c.task.in_(known_tasks()),
         )
-        if session.scalar(select(OUTBOX.c.id).where(lost).limit(1)) is None:
+        if not _found(session, lost):
             return 0
         rows = session.execute(
             _some(lost, OUTBOX.c.lease_until, *(OUTBOX.c[name] for name in columns))
@@ -159,7 +159,7 @@ def _expire_some() -> int:
         late = and_(
             in_state(State.QUEUED), OUTBOX.c.expires_at.is_not(None), OUTBOX.c.expires_at <= moment
         )
-        if session.scalar(select(OUTBOX.c.id).where(late).limit(1)) is None:
+        if not _found(session, late):
             return 0
         rows = session.execute(
             _some(late, OUTBOX.c.expires_at, OUTBOX.c.pinned, OUTBOX.c.delivery_status)
@@ -193,7 +193,7 @@ def _resend_some() -> int:
             or_(OUTBOX.c.expires_at.is_(None), OUTBOX.c.expires_at > moment),
             lost_answers < 2,
         )
-        if session.scalar(select(OUTBOX.c.id).where(patient).limit(1)) is None:
+        if not _found(session, patient):
             return 0
         rows = session.execute(_some(patient, OUTBOX.c.unknown_since)).all()
         for row in rows:
@@ -204,6 +204,12 @@ def _resend_some() -> int:
             words = f"no news for {wait.total_seconds():g} s"
             add_event(session, row.id, "sent_again", words, at=moment)
     return len(rows)
+
+
+def _found(session: Session, which: ColumnElement[bool]) -> bool:
+    """Whether there are such rows, and no other process is at work on any just now."""
+    first = session.scalar(select(OUTBOX.c.id).where(which).limit(1))
+    return first is not None and try_turn(session, "housekeeping")
 
 
 def _some(

@@ -1,13 +1,18 @@
 """Steps that rooms above the outbox add to what each delivering process does at every sweep."""
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
 import outbox
-from database import transaction
+from database import transaction, try_turn, utc_now
 from outbox import running
+from outbox.sweep import sweep
+from outbox.tables import State
 from tests.conftest import MakeApp
+from tests.outbox.rows import change, queue, row
 from tools.processes import wait_until
 
 
@@ -61,3 +66,33 @@ def test_the_sweep_goes_first_and_its_failure_stops_no_step(
     with app.app_context():
         outbox.housekeeping.run_steps()
     assert runs == ["sweep", "step"]
+
+
+def test_no_transaction_stays_open_while_a_step_runs(make_app: MakeApp, postgresql_url: str):
+    """A server ends one that is idle for a minute, and a pooler has few sessions."""
+    open_ones: list[int] = []
+    idle = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND state = 'idle in transaction'"
+    )
+
+    def look() -> None:
+        with transaction() as session:
+            open_ones.append(session.execute(idle).scalar_one())
+
+    app = make_app(DATABASE_URL=postgresql_url)
+    outbox.housekeeping.register_step(app, look)
+    with app.app_context():
+        outbox.housekeeping.run_steps()
+    assert open_ones == [0]
+
+
+def test_one_process_at_a_time_sweeps(make_app: MakeApp, postgresql_url: str):
+    with make_app(DATABASE_URL=postgresql_url).app_context():
+        email_id = queue()
+        change(email_id, expires_at=utc_now() - timedelta(seconds=1))
+        with transaction() as session:
+            assert try_turn(session, "housekeeping")
+            assert sweep() == 0
+        assert sweep() == 1
+        assert row(email_id).state == State.EXPIRED
