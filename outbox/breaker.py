@@ -243,9 +243,9 @@ def _status(state: ProviderState | None, moment: datetime) -> CallStatus:
     if state and state.open_until:
         what = CallState.PAUSED if state.open_until > moment else CallState.PROBING
         return CallStatus(what, state.open_until, state.reason or "")
-    # The rate itself is no news; a provider that asked us to wait is.
-    if state and state.next_at and state.next_at > moment + timedelta(seconds=1):
-        return CallStatus(CallState.RATE_LIMITED, state.next_at)
+    # Our own pace is no news; a provider that asked us to wait is.
+    if state and state.asked_until and state.asked_until > moment:
+        return CallStatus(CallState.RATE_LIMITED, state.asked_until)
     return CallStatus(CallState.OK)
 
 
@@ -256,9 +256,9 @@ def _wait(
     _close(states.get(name))
     if error.status == 429:
         state = _locked(session, states, name)
-        state.next_at = pacing.after_wait(
-            email.provider(name).rate, state.next_at, moment, error.retry_after or 1.0
-        )
+        asked = moment + timedelta(seconds=error.retry_after or 1.0)
+        state.asked_until = max(asked, state.asked_until or asked)
+        state.next_at = pacing.after_wait(email.provider(name).rate, state.next_at, asked)
 
 
 def _count_fault(

@@ -1,7 +1,7 @@
 """How many calls a provider's rate allows now: GCRA, one time a provider, shared by all processes.
 
-`ProviderState.next_at` is the time at which the allowance is full again, less one burst: each call
-moves it by one interval, and no call goes out while it is too far ahead.
+`ProviderState.next_at` is the time from which on a whole burst may go out again: each call moves it
+by one interval, and no call goes out while it is too far ahead.
 """
 
 from datetime import datetime, timedelta
@@ -25,19 +25,23 @@ def after_calls(rate: Rate, next_at: datetime | None, moment: datetime, calls: i
     return _full_at(next_at, moment) + timedelta(seconds=calls * rate.interval)
 
 
-def after_wait(
-    rate: Rate | None, next_at: datetime | None, moment: datetime, seconds: float
-) -> datetime:
-    """`next_at` when the provider asks everybody to wait; never earlier than it was."""
-    spent = (rate.burst - 1) * rate.interval if rate else 0.0
-    asked = moment + timedelta(seconds=seconds + spent)
-    return max(asked, next_at) if next_at else asked
+def after_wait(rate: Rate | None, next_at: datetime | None, asked_until: datetime) -> datetime:
+    """`next_at` when the provider asks everybody to wait; never earlier than it was.
+
+    Then one call goes out, and no burst.
+    """
+    full_at = asked_until + _all_but_one(rate)
+    return max(full_at, next_at) if next_at else full_at
 
 
 def opens_at(rate: Rate | None, next_at: datetime) -> datetime:
     """When the next call may go out."""
-    spent = (rate.burst - 1) * rate.interval if rate else 0.0
-    return next_at - timedelta(seconds=spent)
+    return next_at - _all_but_one(rate)
+
+
+def _all_but_one(rate: Rate | None) -> timedelta:
+    """How long it takes until all of a burst but one call may go out again."""
+    return timedelta(seconds=(rate.burst - 1) * rate.interval if rate else 0.0)
 
 
 def _full_at(next_at: datetime | None, moment: datetime) -> datetime:

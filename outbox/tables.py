@@ -231,6 +231,7 @@ class ProviderState(Base):
     open_until: Mapped[datetime | None]  # no calls until then; afterwards one probe at a time
     probe_until: Mapped[datetime | None]  # somebody is probing
     next_at: Mapped[datetime | None]  # when its rate allows the next call (see outbox/pacing.py)
+    asked_until: Mapped[datetime | None]  # it asked everybody to wait (429), which `next_at` heeds
     reason: Mapped[str | None] = mapped_column(Text)
 
 
