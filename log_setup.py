@@ -27,14 +27,14 @@ _ADDRESS = re.compile(
     """,
     re.VERBOSE,
 )
-_TOKEN = re.compile(r"(token=|/unsubscribe/)[^\s&\"']+")
+_TOKEN = re.compile(r"(token=|/unsubscribe/|/confirm/)[^\s&\"']+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def mask(text: str) -> str:
     """`text` with each `ann@example.com` as `a***@example.com`, and tokens in links cut out."""
-    if not any(each in text for each in ("@", "%", "token=", "/unsubscribe/")):
+    if not any(each in text for each in ("@", "%", "token=", "/unsubscribe/", "/confirm/")):
         return text  # most have none, and to search for it costs more than all else here
     return _TOKEN.sub(r"\1…", _ADDRESS.sub(r"\1***\2", text))
 

@@ -21,6 +21,22 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class Signup(Base):
+    """Somebody who asked for an account: a `User` arises when the address is confirmed.
+
+    Anybody may type any address, so several rows may have the same one, and nothing is done for
+    them but the email that asks. The password counts only in the browser that gave it.
+    """
+
+    __tablename__ = "signups"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    email: Mapped[str] = mapped_column(String(320), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 def forget_user(session: Session, user: User) -> None:
     """What `flask email forget` does with an account: yours to edit.
 

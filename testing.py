@@ -4,6 +4,7 @@ In your conftest.py: `from testing import outbox_emails  # noqa: F401`. The fixt
 `scheduled_emails` is the one of those that wait for their time.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 import background
 from email_service import EmailService
@@ -98,6 +100,26 @@ def assert_email_sent(
         wanted = f"to={to!r} subject={subject!r} contains={contains!r}"
         pytest.fail(f"{len(found)} emails match {wanted}; sent were:\n{listed or '  none'}")
     return found[0]
+
+
+def sign_up(
+    client: FlaskClient,
+    sent: Sequence[EmailMessage],
+    *,
+    email: str = "ann@example.com",
+    name: str = "Ann",
+    password: str = "correct horse battery",  # noqa: S107  of a test's account
+) -> None:
+    """Open an account as a visitor does, the emailed link included; `client` is logged in then.
+
+    `sent` is `outbox_emails`, in which the welcome stays.
+    """
+    form = {"name": name, "email": email, "password": password}
+    client.post("/signup", data=form, follow_redirects=True)
+    link = re.search(r"/confirm/\S+", sent[-1].text)
+    if link is None:
+        pytest.fail(f"no link to confirm {email} was sent")
+    client.post(link[0], follow_redirects=True)
 
 
 def assert_no_email_sent(sent: Sequence[EmailMessage], *, to: str | None = None) -> None:

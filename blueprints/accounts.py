@@ -1,12 +1,9 @@
-"""Sign-up, log-in and password reset, as pages and as JSON. No answer tells who has an account."""
+"""Log-in and password reset, as pages and as JSON. No answer tells who has an account."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from flask import (
     Blueprint,
-    current_app,
     flash,
     jsonify,
     redirect,
@@ -16,56 +13,23 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select, update
+from sqlalchemy import update
 from werkzeug.security import check_password_hash, generate_password_hash
 
-import emails
-import subscribers
-from background import send_in_background
+from blueprints.answers import answer_reset, find_user
 from blueprints.api import blueprint as api
-from blueprints.forms import (
-    ForgotPasswordForm,
-    LoginForm,
-    ResetPasswordForm,
-    SignupForm,
-    SignupPageForm,
-    text,
-)
+from blueprints.forms import ForgotPasswordForm, LoginForm, ResetPasswordForm, text
 from blueprints.limits import form_limit
-from blueprints.reset_tokens import LIFETIME, make_token, read_token
+from blueprints.reset_tokens import read_token
 from blueprints.sessions import log_in, login_required
-from database import changed_rows, db, insert_if_new, utc_now
-from message import new_id
+from database import changed_rows, db
 from models import User
 
 blueprint = Blueprint("accounts", __name__)
 
-SIGNED_UP = "Account created. We sent you an email: it says how to go on."
 RESET_SENT = "If there is an account for this address, a link is on its way to it."
-ONBOARDING_AFTER = timedelta(days=3)
 # Compared with when nobody has the address, so that the answer takes as long.
 NOBODYS_HASH = generate_password_hash("nobody has this password")
-
-
-@api.post("/signup", endpoint="signup")
-@form_limit
-def api_signup() -> ResponseReturnValue:
-    """201 for every well-formed request, whether or not the address has an account."""
-    form = SignupForm.from_json()
-    _sign_up(form)
-    return jsonify(message="Account created"), 201
-
-
-@blueprint.route("/signup", methods=["GET", "POST"])
-@form_limit
-def signup() -> ResponseReturnValue:
-    """The sign-up page."""
-    form = SignupPageForm.from_page()
-    if form.validate_on_submit():
-        _sign_up(form)
-        flash(SIGNED_UP, "success")
-        return redirect(url_for("accounts.login"))
-    return _page("signup", form)
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
@@ -74,7 +38,7 @@ def login() -> ResponseReturnValue:
     """The log-in page; afterwards to `next`, if that is a path of ours."""
     form = LoginForm.from_page()
     if form.validate_on_submit():
-        user = _find_user(text(form.email))
+        user = find_user(text(form.email))
         stored = user.password_hash if user else None
         db.session.close()  # hashing takes long on purpose, and nobody waits for our connection
         matches = check_password_hash(stored or NOBODYS_HASH, text(form.password))
@@ -106,7 +70,7 @@ def account() -> ResponseReturnValue:
 def api_password_reset() -> ResponseReturnValue:
     """202 for every well-formed address, known or not."""
     form = ForgotPasswordForm.from_json()
-    _send_reset_link(text(form.email))
+    _ask_for_reset(text(form.email))
     return jsonify(message=RESET_SENT), 202
 
 
@@ -116,7 +80,7 @@ def forgot_password() -> ResponseReturnValue:
     """Ask for a reset link."""
     form = ForgotPasswordForm.from_page()
     if form.validate_on_submit():
-        _send_reset_link(text(form.email))
+        _ask_for_reset(text(form.email))
         flash(RESET_SENT, "success")
         return redirect(url_for("accounts.login"))
     return _page("forgot-password", form)
@@ -146,55 +110,8 @@ def _page(name: str, form: Any) -> ResponseReturnValue:
     return render_template(f"pages/{name}.html", form=form), status
 
 
-def _find_user(address: str) -> User | None:
-    return db.session.scalars(select(User).where(User.email == address.lower())).first()
-
-
-def _sign_up(form: SignupForm) -> None:
-    name, address, password = text(form.name), text(form.email), text(form.password)
-    # Hashing takes long on purpose: it happens before the database is asked to wait for us.
-    password_hash = generate_password_hash(password) if password else None
-    new = _add_user(address, name, password_hash)
-    if new:
-        message = emails.welcome(to=address, name=name)
-    else:
-        # By the name they gave themselves: a stranger must not choose words for their inbox.
-        owner = db.session.scalars(select(User).where(User.email == address.lower())).one()
-        message = emails.account_exists(to=owner.email, name=owner.name)
-    send_in_background(message, limit_key=f"to:{address.lower()}")
-    if new:
-        _begin_marketing(address, name)
-    db.session.commit()
-
-
-def _begin_marketing(address: str, name: str) -> None:
-    """The new account joins the subscribers, and hears from us once more in three days."""
-    with subscribers.if_supported:
-        subscribers.subscribe(address, first_name=name, tags=["signed-up"])
-    send_at = datetime.now(UTC) + ONBOARDING_AFTER
-    send_in_background(emails.onboarding_day_3(to=address, name=name, send_at=send_at))
-
-
-def _add_user(address: str, name: str, password_hash: str | None) -> bool:
-    """Add the account; False if the address has one. Two requests cannot race."""
-    row = {
-        "id": new_id(),
-        "email": address.lower(),
-        "name": name,
-        "password_hash": password_hash,
-        "created_at": utc_now(),
-    }
-    return insert_if_new(db.session(), User, row)
-
-
-def _send_reset_link(address: str) -> None:
-    user = _find_user(address)
-    if user is None:
-        return
-    url = f"{current_app.config['APP_URL']}/reset-password?token={quote(make_token(user))}"
-    expires_at = datetime.now(UTC) + timedelta(seconds=LIFETIME)
-    message = emails.password_reset(to=user.email, reset_url=url, expires_at=expires_at)
-    send_in_background(message, limit_key=f"to:{user.email}")
+def _ask_for_reset(address: str) -> None:
+    answer_reset(address)
     db.session.commit()
 
 

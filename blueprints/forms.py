@@ -116,11 +116,10 @@ def _email() -> EmailField:
     )
 
 
-def _new_password(required: bool) -> PasswordField:
-    presence = DataRequired("Enter a password.") if required else Optional()
+def _new_password() -> PasswordField:
     return PasswordField(
         "Password",
-        [presence, Length(8, 200, "Use at least 8 characters."), storable],
+        [DataRequired("Enter a password."), Length(8, 200, "Use at least 8 characters."), storable],
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -133,17 +132,16 @@ class WelcomeForm(Form):
 
 
 class SignupForm(Form):
-    """`POST /api/signup`: the password may be left to the reset link."""
+    """`POST /api/signup`. The password is asked for by the page that confirms the address."""
 
     name = _name()
     email = _email()
-    password = _new_password(required=False)
 
 
 class SignupPageForm(SignupForm):
-    """The page asks for a password."""
+    """The page asks for a password, which counts in its own browser."""
 
-    password = _new_password(required=True)
+    password = _new_password()
 
 
 class LoginForm(Form):
@@ -164,9 +162,9 @@ class ForgotPasswordForm(Form):
 
 
 class ResetPasswordForm(Form):
-    """`POST /reset-password`."""
+    """`POST /reset-password` and `/confirm/<token>`."""
 
-    password = _new_password(required=True)
+    password = _new_password()
 
 
 class SendSampleForm(Form):

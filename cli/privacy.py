@@ -1,20 +1,22 @@
 """What is not kept: old bodies and rows, and everything about one person."""
 
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import cast
 
 import click
 from attrs import frozen
-from sqlalchemy import exists, select
+from sqlalchemy import Table, delete, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 import models
 import webhooks
 from cli.group import commit_each, email_commands
-from database import Base, db
+from database import Base, changed_rows, db, in_batches, utc_now
 from errors import InvalidMessage
 from message import Address
-from models import User
+from models import Signup, User
 from outbox import retention, suppression
 
 
@@ -29,6 +31,7 @@ class Forgotten:
     emails: int
     events: int
     accounts: int
+    signups: int
     suppressions: int
 
 
@@ -43,6 +46,7 @@ def forget_person(session: Session, address: str) -> Forgotten:
         emails=len(email_ids),
         events=webhooks.forget(session, address, email_ids),
         accounts=_forget_account(session, address),
+        signups=changed_rows(session, delete(Signup).where(Signup.email == address)),
         suppressions=suppression.forget(session, address),
     )
 
@@ -77,13 +81,22 @@ def _tables_about(session: Session, user: User) -> list[str]:
     ]
 
 
+def _remove_signups(session: Session, *, older_than: timedelta) -> Iterator[int]:
+    """Remove sign-ups that nobody confirmed, in batches. Yields how many; commit then."""
+    table = cast(Table, Signup.__table__)
+    for ids in in_batches(session, table.c.id, table.c.created_at < utc_now() - older_than):
+        yield changed_rows(session, delete(Signup).where(Signup.id.in_(ids)))
+
+
 @email_commands.command("purge")
 @click.option("--bodies", type=click.IntRange(0), default=14, show_default=True, metavar="DAYS")
 @click.option("--rows", type=click.IntRange(1), default=90, show_default=True, metavar="DAYS")
-def purge(bodies: int, rows: int) -> None:
+@click.option("--signups", type=click.IntRange(1), default=30, show_default=True, metavar="DAYS")
+def purge(bodies: int, rows: int, signups: int) -> None:
     """Remove the bodies and, later, the rows of emails that are done with. Run it daily.
 
-    What still waits, is being sent, or is unknown stays whole.
+    What still waits, is being sent, or is unknown stays whole. Sign-ups that nobody confirmed go
+    as well.
     """
     if rows < bodies:
         raise click.UsageError("--rows must not be less than --bodies")
@@ -91,14 +104,15 @@ def purge(bodies: int, rows: int) -> None:
     redacted = commit_each(retention.remove_bodies(session, older_than=timedelta(days=bodies)))
     removed = commit_each(retention.remove_rows(session, older_than=old))
     commit_each(webhooks.remove_old(session, older_than=old))
-    click.echo(f"{redacted} bodies and {removed} emails removed")
+    dropped = commit_each(_remove_signups(session, older_than=timedelta(days=signups)))
+    click.echo(f"{redacted} bodies, {removed} emails and {dropped} sign-ups removed")
 
 
 @email_commands.command("forget")
 @click.argument("address")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(address: str, yes: bool) -> None:
-    """Remove the account, the emails and the events of ADDRESS for good.
+    """Remove the account, the sign-ups, the emails and the events of ADDRESS for good.
 
     Whether the address is suppressed is kept under a keyed hash, so that it stays so.
     """
@@ -115,7 +129,8 @@ def forget(address: str, yes: bool) -> None:
         db.session.rollback()
         raise click.ClickException(f"nothing was removed: {error}") from None
     click.echo(
-        f"{forgotten.emails} emails, {forgotten.events} events and {forgotten.accounts} accounts "
-        f"removed; {forgotten.suppressions} suppressions kept as hashes. "
+        f"{forgotten.emails} emails, {forgotten.events} events, {forgotten.accounts} accounts and "
+        f"{forgotten.signups} sign-ups removed; {forgotten.suppressions} suppressions kept as "
+        "hashes. "
         "Remove them at your provider, too."
     )

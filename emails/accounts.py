@@ -3,16 +3,43 @@
 from datetime import datetime
 
 from emails.compose import app_name, compose, email
-from emails.samples import NAMES, TO
+from emails.samples import LONG_WORD, NAMES, TO
 from message import AddressLike, EmailMessage
 
 RESET_URL = "https://app.example.com/reset-password?token="
+CONFIRM_URL = "https://app.example.com/confirm/"
 
 
-@email("welcome", samples=NAMES)
-def welcome(*, to: AddressLike, name: str) -> EmailMessage:
-    """The first email after sign-up, with the way in."""
-    return compose("welcome", to=to, subject=f"Welcome, {name}", name=name)
+@email(
+    "welcome",
+    samples=NAMES
+    | {
+        "to confirm": {"to": TO, "name": "Ann", "confirm_url": CONFIRM_URL + "IjAxOSI.aPq3xw.Zk0"},
+        "long link": {"to": TO, "name": LONG_WORD, "confirm_url": CONFIRM_URL + "IjAxOTk" * 20},
+    },
+)
+def welcome(
+    *,
+    to: AddressLike,
+    name: str,
+    confirm_url: str | None = None,
+    expires_at: datetime | None = None,
+) -> EmailMessage:
+    """The first email, with the way in.
+
+    After a sign-up that is `confirm_url`, which confirms the address; pass as `expires_at` the
+    moment from which it is useless. Without it, for an account that is there already, the log-in.
+    """
+    return compose(
+        "welcome",
+        to=to,
+        subject=f"Welcome, {name}",
+        name=name,
+        confirm_url=confirm_url,
+        expires_at=expires_at,
+        sensitive=confirm_url is not None,
+        if_unknown="resend" if confirm_url else "hold",  # as with the link of a reset
+    )
 
 
 @email(

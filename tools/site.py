@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, func, select
 from sqlalchemy.pool import NullPool
 
 import config
-from models import User
+from models import Signup, User
 from outbox import OutboxBody, OutboxEmail, Suppression
 from tools import provider_events
 from tools.processes import Process, free_port, wait_until
@@ -105,11 +105,11 @@ class Site:
 
     def rows(self) -> Rows:
         """How many rows each table that input can reach holds."""
-        tables = (User, OutboxEmail, ReceivedEvent)
+        tables = (User, Signup, OutboxEmail, ReceivedEvent)
         counts = [select(func.count()).select_from(table).scalar_subquery() for table in tables]
         with self.engine.connect() as connection:
             row = connection.execute(select(*counts)).one()
-        return dict(zip(("users", "outbox", "events"), row, strict=True))
+        return dict(zip(("users", "signups", "outbox", "events"), row, strict=True))
 
     def markers(self) -> set[str]:
         """The markers of mutations (see `tools.fuzz.mutations`) wherever they are stored."""

@@ -20,6 +20,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_users"),
         sa.UniqueConstraint("email", name="uq_users_email"),
     )
+    op.create_table(
+        "signups",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_signups"),
+    )
+    op.create_index("ix_signups_email", "signups", ["email"])
 
     op.create_table(
         "outbox",
@@ -212,6 +222,7 @@ def downgrade() -> None:
         "attempts",
         "outbox_bodies",
         "outbox",
+        "signups",
         "users",
     ):
         op.drop_table(table)

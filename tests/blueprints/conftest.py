@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -17,8 +18,9 @@ from sqlalchemy import func, select
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
 
+import outbox
 from app import create_app
-from blueprints import accounts
+from blueprints import accounts, signups
 from database import Base, db
 from extensions import limiter
 from models import User
@@ -45,7 +47,8 @@ PRODUCTION: dict[str, Any] = {
 @pytest.fixture(autouse=True)
 def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash in one round: these tests ask who gets in, not how long guessing takes."""
-    monkeypatch.setattr(accounts, "generate_password_hash", quick_hash)
+    for module in (accounts, signups):
+        monkeypatch.setattr(module, "generate_password_hash", quick_hash)
     monkeypatch.setattr(accounts, "NOBODYS_HASH", quick_hash("nobody has this password"))
 
 
@@ -144,6 +147,13 @@ def outbox_rows(app: Flask) -> list[OutboxEmail]:
         return list(db.session.scalars(select(OutboxEmail).order_by(OutboxEmail.id)))
 
 
+def changes(app: Flask) -> list[tuple[str, str, str]]:
+    """What the provider's list is to be told, of whom, with which name."""
+    with app.app_context():
+        found = outbox.reading.recent(db.session(), outbox.OutboxChange)
+        return [(each.kind, each.recipient, each.message["first_name"]) for each in found]
+
+
 def stored(app: Flask, table: type) -> int:
     """How many rows a table holds."""
     with app.app_context():
@@ -154,6 +164,19 @@ def at_once(count: int, call: Callable[[int], TestResponse]) -> list[TestRespons
     """Call `call(0)` to `call(count - 1)` in 8 threads."""
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(call, range(count)))
+
+
+def link_in(text: str, page: str) -> str:
+    """The path and query of the one link in an email's text that leads to `page`."""
+    (link,) = re.findall(rf"http\S+/{page}\S+", text)
+    parts = urlsplit(link)
+    return f"{parts.path}?{parts.query}".removesuffix("?")
+
+
+def opens(client: FlaskClient, email: str, password: str) -> bool:
+    """Whether a password lets somebody in."""
+    answer = client.post("/login", data={"email": email, "password": password})
+    return answer.status_code == 302
 
 
 def csrf_token(client: FlaskClient, path: str) -> str:

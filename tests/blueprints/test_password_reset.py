@@ -2,7 +2,6 @@
 
 import re
 import time
-from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -20,7 +19,9 @@ from tests.blueprints.conftest import (
     add_user,
     at_once,
     csrf_token,
+    link_in,
     logged_in,
+    opens,
     same_answer,
     stored,
 )
@@ -33,23 +34,12 @@ def ask_for_link(client: FlaskClient, sent: list[EmailMessage], email: str) -> s
     """The path and query of the link in the newest email."""
     client.post("/api/password-reset", json={"email": email})
     assert [address.email for address in sent[-1].to] == [email]
-    return path_in(sent[-1].text)
-
-
-def path_in(text: str) -> str:
-    (link,) = re.findall(r"http\S+/reset-password\?token=\S+", text)
-    parts = urlsplit(link)
-    return f"{parts.path}?{parts.query}"
+    return link_in(sent[-1].text, "reset-password")
 
 
 @pytest.fixture
 def link(client: FlaskClient, ann: User, outbox_emails: list[EmailMessage]) -> str:
     return ask_for_link(client, outbox_emails, ann.email)
-
-
-def opens(client: FlaskClient, email: str, password: str) -> bool:
-    answer = client.post("/login", data={"email": email, "password": password})
-    return answer.status_code == 302
 
 
 def test_looking_at_the_link_uses_nothing_up_and_the_form_works_once(
@@ -218,7 +208,7 @@ def test_the_page_works_over_https_with_its_csrf_token_and_its_referrer(
     app.config["PREFERRED_URL_SCHEME"] = "https"
     client = app.test_client()
     client.post("/api/password-reset", json={"email": "ann@example.com"})
-    link = path_in(outbox_emails[0].text)
+    link = link_in(outbox_emails[0].text, "reset-password")
     page = client.get(link, base_url=url).text
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
     assert token

@@ -211,7 +211,7 @@ def test_a_time_needs_its_zone(app: Flask, runner: FlaskCliRunner, tmp_path: Pat
     [
         ("to", "there is no column 'name', which welcome needs; add it"),
         ("name", "there is no column 'to', which welcome needs; add it"),
-        ("to,name,age", "welcome takes no 'age'; remove the column, or rename it (to, name)"),
+        ("to,name,age", "welcome takes no 'age'; remove the column, or rename it (to, name,"),
         ("to,name,", "welcome takes no ''; remove the column"),
         ("to,name,to", "the column 'to' is there 2 times; keep one"),
         ("", "there is no column 'to'"),

@@ -87,7 +87,7 @@ def test_a_table_of_ones_own_is_forgotten_by_the_hook(
 
     monkeypatch.setattr(models, "forget_user", edited)
     done = app.test_cli_runner().invoke(args=["email", "forget", ANN, "--yes"])
-    assert "1 accounts removed" in done.output
+    assert "1 accounts and 0 sign-ups removed" in done.output
     with transaction() as session:
         [kept] = session.scalars(select(made_up.c.owner_id))
         assert session.get_one(User, kept).email == "ben@example.com"

@@ -16,7 +16,7 @@ from background import send_in_background
 from database import db, transaction, utc_now
 from extensions import email
 from message import EmailMessage
-from models import User
+from models import Signup, User
 from outbox import OutboxEmail, State, suppression
 from tests.conftest import MakeApp
 
@@ -219,26 +219,43 @@ def test_show_and_list_say_what_became_of_an_email_and_who_decided(
 def test_purge_removes_bodies_first_and_rows_later(app: Flask, runner: FlaskCliRunner):
     for days in (1, 15, 91):
         enqueue(app, state=State.ACCEPTED, created_at=utc_now() - timedelta(days=days))
-    assert run(runner, "purge") == "2 bodies and 1 emails removed\n"
-    assert run(runner, "purge", "--bodies", "0", "--rows", "1") == "1 bodies and 2 emails removed\n"
+    assert run(runner, "purge") == "2 bodies, 1 emails and 0 sign-ups removed\n"
+    said = run(runner, "purge", "--bodies", "0", "--rows", "1")
+    assert said == "1 bodies, 2 emails and 0 sign-ups removed\n"
     assert "--rows must not be less" in run(
         runner, "purge", "--bodies", "30", "--rows", "7", code=2
     )
+
+
+def test_purge_removes_sign_ups_that_nobody_confirmed_in_30_days(
+    app: Flask, runner: FlaskCliRunner
+):
+    with app.app_context():
+        for days in (29, 31, 90):
+            at = utc_now() - timedelta(days=days)
+            db.session.add(Signup(email=f"{days}@example.com", name="Ann", created_at=at))
+        db.session.commit()
+    assert run(runner, "purge") == "0 bodies, 0 emails and 2 sign-ups removed\n"
+    with app.app_context():
+        assert [each.email for each in db.session.query(Signup)] == ["29@example.com"]
 
 
 def test_forget_asks_first_and_says_what_it_removed(app: Flask, runner: FlaskCliRunner):
     enqueue(app)
     with app.app_context():
         db.session.add(User(email="ann@example.com", name="Ann"))
+        for email in ("ann@example.com", "ann@example.com", "ben@example.com"):
+            db.session.add(Signup(email=email, name="Anybody"))
         db.session.commit()
     declined = runner.invoke(args=["email", "forget", "ann@example.com"], input="n\n")
     assert declined.exit_code == 1
     with app.app_context():
         assert db.session.query(OutboxEmail).count() == 1
     said = run(runner, "forget", "Ann@example.com", "--yes")
-    assert said.startswith("1 emails, 0 events and 1 accounts removed")
+    assert said.startswith("1 emails, 0 events, 1 accounts and 2 sign-ups removed")
     with app.app_context():
         assert db.session.query(OutboxEmail).count() == db.session.query(User).count() == 0
+        assert [each.email for each in db.session.query(Signup)] == ["ben@example.com"]
 
 
 def test_nobody_is_forgotten_while_being_written_to(app: Flask, runner: FlaskCliRunner):

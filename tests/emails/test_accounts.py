@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import emails
 
+CONFIRM_URL = "https://app.example.com/confirm/abc.def"
 RESET_URL = "https://app.example.com/reset-password?token=abc&x=1"
 
 
@@ -14,6 +15,23 @@ def test_welcome_greets_by_name_and_leads_to_the_login(email_app):
     assert "Welcome, Ann &amp; Bob&#39;s</h1>" in message.html
     assert message.text.startswith("Welcome, Ann & Bob's\n")
     assert 'href="https://app.example.com/login"' in message.html
+    assert not message.sensitive
+
+
+def test_welcome_after_a_sign_up_carries_the_link_that_confirms_the_address(email_app):
+    moment = datetime(2026, 3, 14, 12, tzinfo=UTC)
+
+    message = emails.welcome(
+        to="ann@example.com", name="Ann", confirm_url=CONFIRM_URL, expires_at=moment
+    )
+
+    assert f'href="{CONFIRM_URL}"' in message.html
+    assert f"\n{CONFIRM_URL}\n" in message.text
+    assert "works once, and for 24 hours" in message.text
+    for body in (message.html, message.text):
+        assert "https://app.example.com/login" not in body
+    assert (message.sensitive, message.if_unknown) == (True, "resend")
+    assert message.expires_at == moment
 
 
 def test_password_reset_carries_its_link_and_says_how_long_it_works(email_app):

@@ -14,7 +14,7 @@ def test_message_fields_reach_the_message(email_app):
     moment = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
     message = compose(
-        "welcome",
+        "account-exists",
         to="Ann <ann@example.com>",
         subject="Hello",
         name="Ann",
@@ -53,20 +53,22 @@ def test_marketing_goes_to_one_address_whose_way_out_it_carries(email_app, more)
     to = "ann@example.com" if more else ["ann@example.com", "bob@example.com"]
     fields = {"to": to, "subject": "Hello", "name": "Ann", **more}
 
-    assert len(compose("welcome", **fields).recipients) == 2
+    assert len(compose("account-exists", **fields).recipients) == 2
     with pytest.raises(ValueError, match="onboarding-day-3 is marketing and goes to 2 addresses"):
         compose("onboarding-day-3", category="marketing", **fields)
 
 
 def test_a_long_subject_is_cut_with_an_ellipsis(email_app):
-    message = compose("welcome", to="ann@example.com", subject="x" * 61, name="Ann")
+    message = compose("account-exists", to="ann@example.com", subject="x" * 61, name="Ann")
 
     assert message.subject == "x" * 59 + "…"
 
 
 def test_a_line_break_in_a_subject_is_refused(email_app):
     with pytest.raises(InvalidMessage) as caught:
-        compose("welcome", to="ann@example.com", subject="Hi\nBcc: eve@example.com", name="Ann")
+        compose(
+            "account-exists", to="ann@example.com", subject="Hi\nBcc: eve@example.com", name="Ann"
+        )
 
     assert caught.value.field == "subject"
 

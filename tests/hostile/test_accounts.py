@@ -1,4 +1,4 @@
-"""Reset links, CSRF tokens and sessions against the running app."""
+"""Links of emails, CSRF tokens and sessions against the running app."""
 
 import html
 import random
@@ -21,10 +21,24 @@ FIELDS = {"name": "Ann", "email": "ann@example.com", "password": PASSWORD, "mess
 def link(site: Site, simulator_process: Simulator) -> str:
     """The path of a fresh reset link, as its owner finds it in the email."""
     address = f"{new_id()}@example.com"
-    assert site.post_json("/api/signup", {"email": address, "name": "Ann"}).status == 201
+    open_account(site, simulator_process, address)
     assert site.post_json("/api/password-reset", {"email": address}).status == 202
-    mails = "".join(mail["html"] for mail in mail_to(simulator_process, address, 2))
-    [found] = set(re.findall(r'"https://[^/"]+(/reset-password\?token=[^"]+)"', mails))
+    return link_to("reset-password", simulator_process, address, 2)
+
+
+def open_account(site: Site, simulator: Simulator, address: str) -> Visitor:
+    """Sign up and follow the emailed link; the browser, which is logged in."""
+    visitor = Visitor(site)
+    form = {"email": address, "name": "Ann", "password": PASSWORD}
+    assert visitor.submit("/signup", form).status == 302
+    assert visitor.submit(link_to("confirm", simulator, address, 1), {}).status == 302
+    return visitor
+
+
+def link_to(page: str, simulator: Simulator, address: str, count: int) -> str:
+    """The path of the link to `page` in the emails that somebody got, once those are `count`."""
+    mails = "".join(mail["html"] for mail in mail_to(simulator, address, count))
+    [found] = set(re.findall(rf'"https://[^/"]+(/{page}[/?][^"]+)"', mails))
     return html.unescape(found)
 
 
@@ -109,11 +123,8 @@ def test_a_form_without_its_own_token_is_refused(site: Site, path: str):
         assert Visitor(site).post(path, FIELDS | {"csrf_token": token}).status == 400
 
 
-def test_no_other_site_can_log_a_visitor_out(site: Site):
-    visitor = Visitor(site)
-    ann = {"email": f"{new_id()}@example.com", "name": "Ann", "password": PASSWORD}
-    assert visitor.submit("/signup", ann).status == 302
-    assert visitor.submit("/login", ann).header("Location") == "/account"
+def test_no_other_site_can_log_a_visitor_out(site: Site, simulator_process: Simulator):
+    visitor = open_account(site, simulator_process, f"{new_id()}@example.com")
     for fields in ({}, {"csrf_token": "x"}, {"csrf_token": Visitor(site).csrf_token("/login")}):
         assert visitor.post("/logout", fields).status == 400
         assert visitor.get("/account").status == 200

@@ -167,11 +167,11 @@ def test_no_header_of_a_proxy_is_believed_where_none_stands(site: Site):
 
 
 def test_links_in_emails_lead_home_whatever_the_request_said(site: Site):
-    with site.stores(outbox=2, users=1):
+    with site.stores(outbox=1, signups=1):
         body = {"email": "links@example.com", "name": "Ann"}
         assert site.post_json("/api/signup", body, *FORGED).status == 201
     html = site.html_to("links@example.com")
-    assert f"https://{HOST}/login" in html
+    assert f"https://{HOST}/confirm/" in html
     assert "evil" not in html
 
 

@@ -44,7 +44,7 @@ def test_while_the_database_is_away_nothing_is_accepted_and_afterwards_everythin
         refused = [each.result() for each in [pool.submit(door) for door in doors]]
     assert [answer.status for answer in refused] == [503] * len(doors)
     assert all(int(answer.header("Retry-After") or 0) > 0 for answer in refused)
-    with site.stores(events=len(SENDERS), outbox=4, users=1):
+    with site.stores(events=len(SENDERS), outbox=3, signups=1):
         # Each process may find one dead connection first.
         for door in doors:
             wait_until(lambda door=door: door().status < 300, "recovery")  # type: ignore[misc]

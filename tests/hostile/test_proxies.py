@@ -107,5 +107,5 @@ def test_over_https_a_form_of_another_site_is_refused_though_its_token_is_good(
         ):
             given = visitor.post("/signup", good, ("Referer", referrer))
             assert (referrer, given.status) == (referrer, 400)
-    with behind.stores(users=1, outbox=2):
+    with behind.stores(signups=1, outbox=1):
         assert visitor.post("/signup", good, ("Referer", f"https://{HOST}/signup")).status == 302

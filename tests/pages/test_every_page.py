@@ -57,6 +57,9 @@ PLACES = {
     "log-in refused": Place("/login", refused=True),
     "account": Place("/account", log_in=True),
     "forgot password": Place("/forgot-password"),
+    "confirm": Place("/confirm/{confirm}"),
+    "confirm refused": Place("/confirm/{confirm}", refused=True),
+    "confirm link expired": Place("/confirm/expired", status=400),
     "reset password": Place("/reset-password?token={token}"),
     "reset link expired": Place("/reset-password?token=expired", status=400),
     "contact": Place("/contact"),
@@ -76,29 +79,56 @@ PLACES = {
 @pytest.fixture(scope="module")
 def details(url: str, production_url: str) -> dict[str, str]:
     """What the paths leave open: the addresses of an email and of a reset page."""
-    for route in ("signup", "password-reset"):
-        requests.post(f"{url}/api/{route}", json=ACCOUNT, timeout=10).raise_for_status()
-    found: list[dict[str, str]] = []
-
-    def all_arrived() -> bool:
-        feed = requests.get(f"{url}/inbox.json?q={ACCOUNT['email']}", timeout=10).json()
-        found[:] = feed["emails"]
-        return [each["state"] for each in found] == ["accepted", "queued", "accepted"]
-
-    wait_until(all_arrived, "the welcome and the reset email")
-    reset, later, welcome = found
-    html = requests.get(f"{url}/inbox/{reset['id']}/body", timeout=10).text
-    token = re.search(r"/reset-password\?token=([^\"]+)", html)
-    assert token
-    later_html = requests.get(f"{url}/inbox/{later['id']}/body", timeout=10).text
-    way_out = re.search(r"/unsubscribe/([^\"]+)", later_html)
-    assert way_out
+    emails = Emails(url)
+    emails.ask("signup", ACCOUNT)
+    welcome = emails.newest(1)
+    with requests.Session() as visitor:
+        page = f"{url}/confirm/{emails.link(welcome, 'confirm/')}"
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', visitor.get(page).text)
+        assert token
+        form = {"csrf_token": token[1], "password": ACCOUNT["password"]}
+        visitor.post(page, data=form).raise_for_status()
+    later = emails.newest(2)
+    emails.ask("password-reset", ACCOUNT)
+    reset = emails.newest(3)
+    waiting = ACCOUNT | {"email": "waiting@example.org"}
+    emails.ask("signup", waiting)
     return {
-        "email_id": welcome["id"],
-        "token": token[1],
-        "way_out": way_out[1],
+        "email_id": welcome,
+        "confirm": emails.link(emails.newest(1, waiting["email"]), "confirm/"),
+        "token": emails.link(reset, "reset-password?token="),
+        "way_out": emails.link(later, "unsubscribe/"),
         "production_url": production_url,
     }
+
+
+@dataclass(frozen=True)
+class Emails:
+    """Those that the app at `url` sends; requests to it that make it send some."""
+
+    url: str
+
+    def ask(self, route: str, fields: dict[str, str]) -> None:
+        requests.post(f"{self.url}/api/{route}", json=fields, timeout=10).raise_for_status()
+
+    def newest(self, count: int, to: str = ACCOUNT["email"]) -> str:
+        """The id of the newest email to somebody, once there are `count`."""
+        found: list[dict[str, str]] = []
+
+        def arrived() -> bool:
+            feed = requests.get(f"{self.url}/inbox.json?q={to}", timeout=10).json()
+            found[:] = feed["emails"]
+            return len(found) == count
+
+        wait_until(arrived, f"{count} emails to {to}")
+        return found[0]["id"]
+
+    def link(self, email_id: str, path: str) -> str:
+        """What follows `path` in a link of an email."""
+        html = requests.get(f"{self.url}/inbox/{email_id}/body", timeout=10).text
+        found = re.search(rf"/{re.escape(path)}([^\"]+)", html)
+        assert found
+        return found[1]
 
 
 @pytest.fixture(scope="module", params=PLACES.values(), ids=list(PLACES))

@@ -38,6 +38,7 @@ OFFER = Offer(
             "HttpProvider._require_subscribers",
         ),
         "providers/inbox.py": ("Inbox.check_change", "Inbox.change_subscriber"),
+        "tests/blueprints/conftest.py": ("changes",),
         "tests/blueprints/test_stripe.py": (
             "test_a_paid_checkout_makes_a_customer_of_the_subscriber_once",
         ),
@@ -79,14 +80,14 @@ OFFER = Offer(
         ),
         ("config.py", '    Setting("SUBSCRIBERS_ENABLED", boolean, "true"),\n', ""),
         (
-            "blueprints/accounts.py",
+            "blueprints/signups.py",
             "joins the subscribers, and hears from us once more in three days",
             "hears from us once more in three days",
         ),
         (
-            "blueprints/accounts.py",
+            "blueprints/signups.py",
             """    with subscribers.if_supported:
-        subscribers.subscribe(address, first_name=name, tags=["signed-up"])
+        subscribers.subscribe(asked.email, first_name=asked.name, tags=["signed-up"])
 """,
             "",
         ),
@@ -213,25 +214,19 @@ OFFER = Offer(
         ("providers/sequenzy/sending.py", "    subscribers = SequenzySubscribers\n", ""),
         ("providers/sequenzy/__init__.py", "its webhook, its subscribers.", "its webhook."),
         (
-            "tests/blueprints/test_accounts.py",
-            """    with any_app.app_context():
-        [change] = outbox.reading.recent(db.session(), outbox.OutboxChange)
-        assert (change.kind, change.recipient) == ("subscribe", "bob@example.com")
-        assert change.message["first_name"] == BOB["name"]
-""",
+            "tests/blueprints/test_confirm.py",
+            "    assert (changes(any_app), scheduled_emails) == ([], [])\n",
+            "    assert scheduled_emails == []\n",
+        ),
+        (
+            "tests/blueprints/test_confirm.py",
+            '    assert changes(any_app) == [("subscribe", "bob@example.com", "Bob")]\n',
             "",
         ),
         (
-            "tests/blueprints/test_accounts.py",
-            "test_a_new_account_joins_the_subscribers_and_hears_from_us_in_three_days",
-            "test_a_new_account_hears_from_us_in_three_days",
-        ),
-        (
-            "tests/blueprints/test_accounts.py",
-            """    with app.app_context():
-        assert outbox.reading.recent(db.session(), outbox.OutboxChange) == []
-""",
-            "",
+            "tests/blueprints/test_signups.py",
+            "    assert (scheduled_emails, changes(app)) == ([], [])\n",
+            "    assert scheduled_emails == []\n",
         ),
         (
             "tests/blueprints/test_health.py",
