@@ -14,13 +14,14 @@ import background
 import blueprints
 import cli
 import config
+import emails
 import log_setup
 import models  # noqa: F401  the tables, for migrations
 import webhooks
 from database import db, prepare
 from errors import ConfigurationError
 from extensions import csrf, email, limiter, migrate
-from outbox import running
+from outbox import reputation, running
 
 ROOT = Path(__file__).parent
 
@@ -42,6 +43,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     _trust_proxies(app)
     _bind_extensions(app)
     running.init_app(app)
+    reputation.init_app(app, emails.marketing_paused)
     background.init_app(app)
     webhooks.init_app(app)
     app.context_processor(_brand)

@@ -38,7 +38,7 @@ def readyz() -> ResponseReturnValue:
 def deliveryz() -> ResponseReturnValue:
     """200 if emails flow, else 503: it is for whoever is to be woken then.
 
-    A paused provider alone is no reason for 503: what waits for it is not late.
+    A paused provider or paused marketing is no reason for 503: what waits for it is not late.
     """
     if problem := readiness.database_problem():
         return jsonify(status="unavailable", problem=f"the database {_in_words(problem)}"), 503
@@ -49,6 +49,7 @@ def deliveryz() -> ResponseReturnValue:
         "due": flow.due,
         "oldest_due_seconds": round(flow.oldest_due_seconds, 1),
         "providers": flow.providers,
+        "marketing": flow.marketing,
     }
     return jsonify(body), _status(flow.problem)
 

@@ -8,6 +8,7 @@ from emails.billing import payment_failed, receipt
 from emails.compose import MAX_SUBJECT, Email, all_emails
 from emails.contact import contact_notice
 from emails.onboarding import onboarding_day_3
+from emails.operation import marketing_paused
 
 __all__ = [
     "MAX_SUBJECT",
@@ -15,6 +16,7 @@ __all__ = [
     "account_exists",
     "all_emails",
     "contact_notice",
+    "marketing_paused",
     "onboarding_day_3",
     "password_reset",
     "payment_failed",

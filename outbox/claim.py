@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from extensions import email
 from message import new_id
-from outbox import breaker
+from outbox import breaker, lanes
 from outbox.breaker import Availability, States
 from outbox.jobs import Held, Job
 from outbox.kinds import kind_of_row, known_tasks
@@ -90,18 +90,19 @@ def claim(session: Session, states: States, room: Room, moment: datetime) -> Cla
     """Lease due rows and give each its provider, within the permits of its rate.
 
     Rows that expired or whose recipients are suppressed are settled in the same transaction and
-    not returned; while no provider may be called nothing is claimed.
+    not returned; while no provider may be called nothing is claimed, nor of a lane that is paused.
     """
     budget = _Budget(breaker.availability(states, moment))
     if not budget.available.any:
         return Claim()
+    going = lanes.going(session)
     jobs: list[Job] = []
     more = False
-    if room.owed and room.calls.get(Lane.MARKETING, 0) > 0:
+    if room.owed and room.calls.get(Lane.MARKETING, 0) > 0 and Lane.MARKETING in going:
         jobs = _claim_lane(session, Lane.MARKETING, 1, budget, room, moment).jobs
         for job in jobs:
             job.urgent = True
-    for lane in Lane:
+    for lane in going:
         if not (budget.usable() or budget.available.probe) or (room.quarantined and jobs):
             break  # of the quarantined one goes out, whatever its lane
         calls = room.calls.get(lane, 0)
@@ -126,12 +127,13 @@ def due_ids(session: Session, room: Room, moment: datetime) -> list[str]:
 
 def quarantined_wait(session: Session, moment: datetime) -> float | None:
     """In how many seconds a row with which a worker died may be delivered alone; None if none is
-    due, or its provider is left alone.
+    due, its lane is paused, or its provider is left alone.
 
     The rate of its provider is waited for: others would take each permit before it.
     """
     available = breaker.availability(breaker.load_states(session), moment)
-    due = and_(in_state(State.QUEUED), QUARANTINED, OUTBOX.c.due_at <= moment)
+    goes = OUTBOX.c.lane.in_(lanes.going(session))
+    due = and_(in_state(State.QUEUED), QUARANTINED, OUTBOX.c.due_at <= moment, goes)
     statement = select(OUTBOX.c.id).where(due).limit(1)
     if available.any and session.scalar(statement.where(may_go_out(available))) is not None:
         return 0.0

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from database import now
-from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state
+from outbox.tables import OUTBOX, QUARANTINED, Lane, LaneState, State, in_state
 
 
 def _earliest(*conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:
@@ -16,7 +16,8 @@ def _earliest(*conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:
 
 
 _LANES = [OUTBOX.c.lane == int(lane) for lane in Lane]
-_FIRST = select(*(_earliest(lane) for lane in _LANES), _earliest(QUARANTINED))
+_PAUSED = select(LaneState.paused_at).where(LaneState.lane == Lane.MARKETING).scalar_subquery()
+_FIRST = select(*(_earliest(lane) for lane in _LANES), _earliest(QUARANTINED), _PAUSED)
 _NEXT = select(*(_earliest(lane, OUTBOX.c.due_at > bindparam("after")) for lane in _LANES))
 
 
@@ -31,7 +32,9 @@ class Due:
 def look(session: Session, overdue: float = 0) -> Due:
     """What is due at this moment, or has been for `overdue` seconds."""
     moment = now(session)
-    *times, alone_at = session.connection().execute(_FIRST).one()
+    *times, alone_at, paused_at = session.connection().execute(_FIRST).one()
+    if paused_at:
+        del times[Lane.MARKETING]
     since = moment - timedelta(seconds=overdue)
     return Due(
         rows=any(at <= since for at in times if at),

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, func, null, select
 from database import db, now, transaction, utc_now, why_unavailable
 from errors import EmailSendError, UnsupportedFeature
 from extensions import email
-from outbox import breaker
+from outbox import breaker, reputation
 from outbox.sweep import end_lost_leases, expire_late, resend_unknown
 from outbox.tables import OUTBOX, ProviderState, State, in_state
 
@@ -135,6 +135,7 @@ _OWN = (
         _earliest(OUTBOX.c.unknown_since, in_state(State.UNKNOWN), OUTBOX.c.if_unknown == "resend"),
     ),
     Step(check_paused, _earliest(ProviderState.open_until)),
+    Step(reputation.guard, reputation.FIRST_BAD),
 )
 
 

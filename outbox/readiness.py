@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from database import check_writable, now, schema_is_behind, transaction, why_unavailable
 from extensions import email
+from outbox import lanes
 from outbox.breaker import WORTH_WAITING, CallState, CallStatus, call_statuses
 from outbox.tables import OUTBOX, Lane, State, in_state
 
@@ -33,11 +34,15 @@ class Problem:
 
 @frozen
 class Flow:
-    """What is due, for how long, who may be called, and what is wrong if emails do not flow."""
+    """What is due, for how long, who may be called, and what is wrong if emails do not flow.
+
+    `marketing` is `ok`, or since when it is paused and why; then it is not late.
+    """
 
     due: dict[str, int]  # rows in each lane
     oldest_due_seconds: float
     providers: dict[str, str]
+    marketing: str
     problem: Problem | None
 
 
@@ -74,7 +79,9 @@ def flow() -> Flow:
         moment = now(session)
         statuses = call_statuses(session, email.chain, moment)
         called = [name for name, status in statuses.items() if _is_called(status, moment)]
-        late = _oldest_age(session, moment, (Lane.TRANSACTIONAL, Lane.MARKETING), _may_go(called))
+        paused = lanes.paused(session)
+        watched = {Lane.TRANSACTIONAL, Lane.MARKETING} - paused.keys()
+        late = _oldest_age(session, moment, watched, _may_go(called))
         due = select(OUTBOX.c.lane, func.count()).where(
             in_state(State.QUEUED), OUTBOX.c.due_at <= moment
         )
@@ -83,6 +90,7 @@ def flow() -> Flow:
             due={lane.name.lower(): counts.get(lane, 0) for lane in Lane},
             oldest_due_seconds=_oldest_age(session, moment),
             providers={name: str(status) for name, status in statuses.items()},
+            marketing=str(paused.get(Lane.MARKETING, "ok")),
             problem=_late(late),
         )
 

@@ -86,6 +86,11 @@ class OutboxRow(Base):
         _partial("ix_outbox_unknown", "unknown_since", where="state = 'unknown'"),
         _partial("ix_outbox_failed", "created_at", where="state = 'failed'"),
         _partial(
+            "ix_outbox_accepted",
+            "accepted_at",
+            where="task = 'email' AND accepted_at IS NOT NULL",
+        ),
+        _partial(
             "ix_outbox_expiring",
             "expires_at",
             where="state = 'queued' AND expires_at IS NOT NULL",
@@ -210,7 +215,10 @@ class EmailEvent(Base):
     person decided. `recipient` and `bounce` are known of some provider events only."""
 
     __tablename__ = "email_events"
-    __table_args__ = (Index("ix_email_events_recipient_at", "recipient", "at"),)
+    __table_args__ = (
+        Index("ix_email_events_recipient_at", "recipient", "at"),
+        _partial("ix_email_events_bad", "at", where="bounce = 'hard' OR type = 'complained'"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     email_id: Mapped[str] = mapped_column(ForeignKey("outbox.id", ondelete="CASCADE"), index=True)
@@ -233,6 +241,18 @@ class ProviderState(Base):
     next_at: Mapped[datetime | None]  # when its rate allows the next call (see outbox/pacing.py)
     asked_until: Mapped[datetime | None]  # it asked everybody to wait (429), which `next_at` heeds
     reason: Mapped[str | None] = mapped_column(Text)
+
+
+class LaneState(Base):
+    """What every process knows about a lane; no row means that it goes."""
+
+    __tablename__ = "lane_states"
+
+    lane: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    paused_at: Mapped[datetime | None]  # none of its rows is claimed while this is set
+    reason: Mapped[str | None] = mapped_column(Text)
+    told_at: Mapped[datetime | None]  # when the owner was told of this pause
+    resumed_at: Mapped[datetime | None]
 
 
 class Suppression(Base):

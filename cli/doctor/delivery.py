@@ -13,7 +13,7 @@ import outbox
 from cli.doctor.checks import Check, hint, ok, problem, skipped
 from config import REDIS_TIMEOUTS
 from database import transaction, utc_now
-from outbox import State, readiness
+from outbox import Lane, State, readiness
 
 PATIENCE = 2.0  # seconds for Redis and for an answer of the workers
 
@@ -66,6 +66,20 @@ def check_queue(causes: Sequence[Check]) -> Check:
         found.problem,
         "is the app (with EMAIL_DELIVERY=celery: a worker) running, on this database? "
         "`flask email list --state queued` and `flask email show` name what an email waits for",
+    )
+
+
+def check_marketing() -> Check:
+    """Whether marketing paused by itself."""
+    with transaction() as session:
+        pause = outbox.lanes.paused(session).get(Lane.MARKETING)
+    if pause is None:
+        return ok("marketing")
+    return problem(
+        "marketing",
+        f"marketing is {pause}",
+        "find out where these addresses came from, and take them off your list; then "
+        "`flask email providers --resume-marketing`",
     )
 
 

@@ -8,6 +8,7 @@ from cli.doctor.checks import Check, Verdict, problems, skipped
 from cli.doctor.delivery import (
     check_calls,
     check_database,
+    check_marketing,
     check_queue,
     check_redis,
     check_subscribers,
@@ -37,11 +38,12 @@ def _check_inside(settings: Mapping[str, Any], accounts: Mapping[str, Check]) ->
     found = [part for part in parts if part is not None]
     if problems(found[:1]):
         names = ("unknown-emails", "subscribers", "queue")
-        unread = [*(f"{name}-calls" for name in accounts), *names]
+        unread = [*(f"{name}-calls" for name in accounts), "marketing", *names]
         return [*found, *(skipped(name, "see database") for name in unread)]
     calls = [check_calls(name, account) for name, account in accounts.items()]
     causes = problems([*found, *accounts.values(), *calls])
-    return [*found, *calls, check_unknown(), check_subscribers(), check_queue(causes)]
+    rows = [check_unknown(), check_subscribers(), check_queue(causes)]
+    return [*found, *calls, check_marketing(), *rows]
 
 
 def _check_webhooks(settings: Mapping[str, Any], earlier: list[Check]) -> list[Check]:

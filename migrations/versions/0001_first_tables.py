@@ -124,6 +124,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_email_events_email_id", "email_events", ["email_id"])
     op.create_index("ix_email_events_recipient_at", "email_events", ["recipient", "at"])
+    bad = sa.text("bounce = 'hard' OR type = 'complained'")
+    op.create_index(
+        "ix_email_events_bad", "email_events", ["at"], sqlite_where=bad, postgresql_where=bad
+    )
 
     op.create_table(
         "provider_states",
@@ -135,6 +139,16 @@ def upgrade() -> None:
         sa.Column("asked_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_provider_states"),
+    )
+
+    op.create_table(
+        "lane_states",
+        sa.Column("lane", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resumed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("lane", name="pk_lane_states"),
     )
 
     op.create_table(
@@ -201,6 +215,7 @@ def _create_partial_indexes() -> None:
         ("leased", ["lease_until"], "state = 'sending'"),
         ("unknown", ["unknown_since"], "state = 'unknown'"),
         ("failed", ["created_at"], "state = 'failed'"),
+        ("accepted", ["accepted_at"], "task = 'email' AND accepted_at IS NOT NULL"),
         ("expiring", ["expires_at"], "state = 'queued' AND expires_at IS NOT NULL"),
         ("limit_key_created_at", ["limit_key", "created_at"], "limit_key IS NOT NULL"),
         ("provider_message_id", ["provider_message_id"], "provider_message_id IS NOT NULL"),
@@ -217,6 +232,7 @@ def downgrade() -> None:
         "received_events",
         "bulk_runs",
         "suppressions",
+        "lane_states",
         "provider_states",
         "email_events",
         "attempts",

@@ -48,6 +48,7 @@ def test_a_migrated_app_is_alive_and_ready(any_app: Flask):
         "due": {"transactional": 0, "changes": 0, "marketing": 0},
         "oldest_due_seconds": 0,
         "providers": {"inbox": "ok"},
+        "marketing": "ok",
     }
 
 

@@ -16,7 +16,7 @@ import subscribers
 from database import db, utc_now
 from errors import AuthenticationFailed
 from message import EmailMessage
-from outbox import State
+from outbox import Lane, State
 from tests.cli.doctor.clinic import DOMAIN, Clinic, good_zone
 from tests.cli.doctor.keys import OTHER_SVIX, rsa_key
 from tests.cli.doctor.name_server import NameServer, text
@@ -251,6 +251,15 @@ def a_paused_provider(clinic: Clinic) -> str:
     return "resend-calls"
 
 
+def paused_marketing(clinic: Clinic) -> str:
+    """Which is not late for it."""
+    queue(clinic.app, due_at=utc_now() - timedelta(hours=1), lane=Lane.MARKETING)
+    with clinic.app.app_context():
+        outbox.lanes.pause(db.session(), Lane.MARKETING, "too many bounces", utc_now())
+        db.session.commit()
+    return "marketing"
+
+
 BREAKS = [
     a_key_without_the_right_to_send,
     a_malformed_stripe_secret,
@@ -276,6 +285,7 @@ BREAKS = [
     an_email_that_nobody_delivers,
     an_unknown_email,
     a_paused_provider,
+    paused_marketing,
 ]
 
 

@@ -31,6 +31,9 @@ OFFER = Offer(
             "test_a_worker_without_celery_delivery_says_what_to_set",
             "test_the_worker_starts_in_a_fresh_clone_and_logs_like_the_web",
         ),
+        "tests/outbox/test_reputation.py": (
+            "test_a_celery_task_does_not_wait_for_what_waits_for_a_person",
+        ),
         "tests/cli/test_bulk.py": ("test_each_commit_tells_the_workers_once_for_each_hundred",),
         "tests/cli/doctor/test_findings.py": (
             "test_celery_without_a_worker_gives_one",
