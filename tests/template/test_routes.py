@@ -8,7 +8,8 @@ from tests.conftest import MakeApp
 
 ALWAYS = {
     "GET /", "POST /api/send", "POST /api/send-welcome", "GET /api/emails/<uuid:email_id>",
-    "POST /api/signup", "GET /signup", "POST /signup", "GET /confirm/<token>", "POST /confirm/<token>", "GET /login", "POST /login", "POST /logout",
+    "POST /api/signup", "GET /signup", "POST /signup", "GET /confirm/<token>",
+    "POST /confirm/<token>", "GET /login", "POST /login", "POST /logout",
     "GET /account", "POST /api/password-reset", "GET /forgot-password", "POST /forgot-password",
     "GET /reset-password", "POST /reset-password", "GET /contact", "POST /contact",
     "POST /api/webhooks/stripe", "POST /api/webhooks/<any(resend, sendgrid, sequenzy):provider>",
