@@ -32,7 +32,8 @@ def _keep_our_logging(**_: Any) -> None:
 
 
 @worker_init.connect
-def _start_sweeping(**_: Any) -> None:
+def _start_sweeping(sender: Any, **_: Any) -> None:
+    running.check_pool(sender.pool_cls)
     running.start(flask_app, worker=True)
 
 

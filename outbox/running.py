@@ -103,6 +103,20 @@ def worker_celery(app: Flask) -> "Celery[Any]":
     return celery
 
 
+def check_pool(pool: Any) -> None:
+    """Exit with one line if a worker's `pool` is another than threads.
+
+    A process that is forked off has our sockets, and no engine.
+    """
+    from celery.concurrency import get_implementation
+
+    if get_implementation(pool) is not get_implementation("threads"):
+        raise SystemExit(
+            "emails are sent by threads: start the worker without -P (or --pool), or with "
+            "-P threads"
+        )
+
+
 def count_workers(app: Flask, seconds: float) -> int:
     """How many Celery workers answer within so many `seconds`."""
     from outbox.celery_workers import WORKER_TRANSPORT

@@ -95,6 +95,16 @@ def test_a_worker_without_celery_delivery_says_what_to_set(run: StartIn):
     assert "set EMAIL_DELIVERY=celery" in process.output()
 
 
+def test_a_worker_that_would_fork_says_which_pool_it_needs(run: StartIn):
+    """For `-P prefork`, its default, Celery takes the pool that is configured: threads."""
+    nowhere = {"EMAIL_DELIVERY": "celery", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    process = run("celery -A tasks worker -P processes", FLASK_DEBUG="1", **nowhere)
+    assert process.process.wait(PATIENCE) != 0
+    assert process.output().splitlines()[-1] == (
+        "emails are sent by threads: start the worker without -P (or --pool), or with -P threads"
+    )
+
+
 def test_the_worker_starts_in_a_fresh_clone_and_logs_like_the_web(
     run: StartIn, clone: Path, valkey: Valkey
 ):

@@ -15,7 +15,14 @@ OFFER = Offer(
     ),
     definitions={
         "outbox/engine.py": ("Engine._look_for_watched",),
-        "outbox/running.py": ("TASK", "worker_celery", "count_workers", "deliver_soon", "_publish"),
+        "outbox/running.py": (
+            "TASK",
+            "worker_celery",
+            "check_pool",
+            "count_workers",
+            "deliver_soon",
+            "_publish",
+        ),
         "cli/doctor/delivery.py": ("check_workers",),
         "tests/test_background.py": (
             "test_a_web_process_starts_no_thread_under_celery",
@@ -29,6 +36,7 @@ OFFER = Offer(
         ),
         "tests/commands/test_start.py": (
             "test_a_worker_without_celery_delivery_says_what_to_set",
+            "test_a_worker_that_would_fork_says_which_pool_it_needs",
             "test_the_worker_starts_in_a_fresh_clone_and_logs_like_the_web",
         ),
         "tests/outbox/test_reputation.py": (
