@@ -12,6 +12,7 @@ OFFER = Offer(
         "tasks.py",
         "tools/brokers.py",
         "tests/hostile/test_broker.py",
+        "tests/outbox/test_tasks.py",
     ),
     definitions={
         "outbox/engine.py": ("Engine._look_for_watched",),
