@@ -82,7 +82,8 @@ def change_in_background(change: SubscriberChange) -> OutboxChange:
     """
     session = db.session()
     row = outbox.enqueue_change(session, change, origin=_origin())
-    _remember(session, row.id)
+    if row.state == "queued":
+        _remember(session, row.id)
     return row
 
 

@@ -42,6 +42,20 @@ def address(value: str) -> Address:
         raise ValueError(f"must be like 'Your App <hello@yourdomain.com>': {error}") from None
 
 
+def recipients(value: str) -> tuple[str, ...]:
+    """The addresses and domains that `value` names, in lower case. Raises `ValueError`."""
+    if not (names := comma_list(value)):
+        raise ValueError("names nobody; remove it if emails may go to everybody")
+    try:
+        return tuple(_recipient(each).lower() for each in names)
+    except EmailSendError as error:
+        raise ValueError(f"must be like 'acme.com, ann@example.com': {error}") from None
+
+
+def _recipient(value: str) -> str:
+    return Address.parse(value).email if "@" in value else Address.parse(f"any@{value}").domain
+
+
 def provider_chain(value: str) -> tuple[str, ...]:
     """The names of known providers, the first choice first. Raises `ValueError`."""
     names, choices = comma_list(value), ", ".join(PROVIDERS)
@@ -74,6 +88,8 @@ SETTINGS = (
     Setting("EMAIL_LEASE", number(2, 3600, float), "60"),
     Setting("EMAIL_SWEEP", number(0.1, 3600, float), "5"),
     Setting("EMAIL_BATCH", boolean, "true"),
+    Setting("EMAIL_REDIRECT_TO", address),
+    Setting("EMAIL_ALLOWED", recipients),
     Setting("EMAIL_UNKNOWN_WAIT", number(0, 86400, float), "600"),
     Setting("DATABASE_URL", database_url, "sqlite:///app.db"),
     Setting("REDIS_URL", redis_url),
@@ -210,6 +226,7 @@ def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: 
 def _check_addresses(values: dict[str, Any], problems: list[str]) -> None:
     sender, contact = values["FROM_EMAIL"], values["CONTACT_EMAIL"]
     named = {"FROM_EMAIL": sender} | ({} if contact == sender else {"CONTACT_EMAIL": contact})
+    named["EMAIL_REDIRECT_TO"] = values["EMAIL_REDIRECT_TO"]
     problems.extend(
         f"{name} is at {value.domain}, a name that exists on your own machine or network only"
         for name, value in named.items()

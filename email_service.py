@@ -10,7 +10,7 @@ from attrs import frozen
 from flask import Flask, current_app
 
 from errors import ConfigurationError, EmailSendError, InvalidMessage, OutcomeUnknown
-from log_setup import email_line
+from log_setup import email_line, mask
 from message import Address, EmailMessage, UnsubscribeLinks
 from providers import PROVIDERS, Provider, Receipt, SubscriberChange, WireRequest
 
@@ -23,6 +23,8 @@ class _Wiring:
     chain: tuple[str, ...]
     from_email: Address
     links: UnsubscribeLinks
+    redirect_to: Address | None
+    allowed: tuple[str, ...] | None  # addresses and domains; None: all
 
 
 class EmailService:
@@ -39,6 +41,8 @@ class EmailService:
             chain=chain,
             from_email=app.config["FROM_EMAIL"],
             links=UnsubscribeLinks(app.config["APP_URL"], app.config["SECRET_KEY"]),
+            redirect_to=app.config["EMAIL_REDIRECT_TO"],
+            allowed=app.config["EMAIL_ALLOWED"],
         )
 
     @property
@@ -50,6 +54,39 @@ class EmailService:
     def unsubscribe_links(self) -> UnsubscribeLinks:
         """The links that stop marketing to one address."""
         return self._wiring().links
+
+    @property
+    def redirect_to(self) -> Address | None:
+        """Who gets every email in place of its recipients; None if they get it themselves."""
+        return self._wiring().redirect_to
+
+    @property
+    def restriction(self) -> str:
+        """In a sentence whom emails reach at all; empty if that is whoever they are to."""
+        wiring = self._wiring()
+        if wiring.redirect_to:
+            return f"Every email goes to {wiring.redirect_to.email} (EMAIL_REDIRECT_TO)."
+        if wiring.allowed is not None:
+            return f"Emails go to {', '.join(wiring.allowed)} alone (EMAIL_ALLOWED)."
+        return ""
+
+    def refusal(self, address: str) -> str | None:
+        """Why no email goes to `address`, whoever asks; None if one may."""
+        wiring = self._wiring()
+        if wiring.redirect_to or wiring.allowed is None:
+            return None  # nobody but that one gets any
+        named = {address.lower(), address.lower().rpartition("@")[2]}
+        return None if named & {*wiring.allowed} else "EMAIL_ALLOWED does not name it"
+
+    def refusal_of_change(self, address: str) -> str | None:
+        """Why no change of a subscriber is made: a provider may write to those on its lists.
+
+        While EMAIL_REDIRECT_TO is set, changes are made for that address alone.
+        """
+        only = self._wiring().redirect_to
+        if only and only.email.lower() != address.lower():
+            return "EMAIL_REDIRECT_TO is set"
+        return self.refusal(address)
 
     def provider(self, name: str) -> Provider:
         """The provider `name`. Raises `ConfigurationError` if EMAIL_PROVIDER does not name it."""
@@ -75,8 +112,17 @@ class EmailService:
         return message.completed(wiring.from_email, links)
 
     def build(self, name: str, message: EmailMessage, key: str) -> WireRequest:
-        """What would be posted to provider `name`, without posting it."""
-        return self.provider(name).build(self.complete(message), key)
+        """What would be posted to provider `name`, without posting it.
+
+        Raises `InvalidMessage` for a recipient whom EMAIL_ALLOWED does not name.
+        """
+        message = self.complete(message)
+        if only := self.redirect_to:
+            message = message.redirected(only)
+        for each in message.recipients:
+            if why := self.refusal(each.email):
+                raise InvalidMessage(f"{mask(each.email)}: {why}", field="to", provider=name)
+        return self.provider(name).build(message, key)
 
     def post(self, name: str, request: WireRequest) -> Receipt:
         """One call to provider `name` with a built request. Raises `EmailSendError`."""
@@ -94,6 +140,8 @@ class EmailService:
 
     def change_subscriber(self, name: str, change: SubscriberChange, key: str) -> Receipt:
         """One change of a subscriber at provider `name`, now. Raises `EmailSendError`."""
+        if why := self.refusal_of_change(change.email):
+            raise InvalidMessage(f"{mask(change.email)}: {why}", field="email", provider=name)
         return self.provider(name).change_subscriber(change, key)
 
     def send(

@@ -68,6 +68,12 @@ def url(value: str) -> str:
     return parts.geturl().rstrip("/")  # its scheme in lower case
 
 
+def host_of(checked: str) -> str:
+    """The host of a checked URL. The names of one's own machine are one host, `localhost`."""
+    host = urlsplit(checked).hostname or ""
+    return "localhost" if host in LOOPBACK else host
+
+
 def secure_url(value: str) -> str:
     checked = url(value)
     if checked.startswith("http://") and urlsplit(checked).hostname not in LOOPBACK:

@@ -47,6 +47,7 @@ def deliveryz() -> ResponseReturnValue:
         "status": "late" if flow.problem else "ok",
         "problem": _in_words(flow.problem) if flow.problem else None,
         "due": flow.due,
+        "other_hosts": flow.other_hosts,
         "oldest_due_seconds": round(flow.oldest_due_seconds, 1),
         "providers": flow.providers,
         "marketing": flow.marketing,
@@ -75,8 +76,14 @@ class _OutboxCollector(Collector):
         emails = GaugeMetricFamily("outbox_emails", "Emails by state", labels=["state"])
         with transaction() as session:
             counts = outbox.reading.count_by_state(session)
+            others = outbox.hosts.waiting(session)
         for state, count in counts.items():
             emails.add_metric([state], count)
         yield emails
+        name, what = "outbox_other_hosts", "Queued rows that only the host that made them sends"
+        waiting = GaugeMetricFamily(name, what, labels=["host"])
+        for host, count in others.items():
+            waiting.add_metric([host], count)
+        yield waiting
         age = outbox.readiness.oldest_due_age()
         yield GaugeMetricFamily("outbox_oldest_due_seconds", "Wait of the oldest due email", age)

@@ -11,6 +11,7 @@ from werkzeug.local import LocalProxy
 
 from blueprints.reset_tokens import password_fingerprint
 from database import db
+from extensions import email
 from models import User
 
 P = ParamSpec("P")
@@ -60,7 +61,11 @@ def page_context() -> dict[str, Any]:
 
     Emails and `/api/*` pass here too, and must not: `Vary: Cookie` would tell who has an account.
     """
-    return {"current_user": LocalProxy(_shown_user), "debug_pages": current_app.debug}
+    return {
+        "current_user": LocalProxy(_shown_user),
+        "debug_pages": current_app.debug,
+        "restriction": email.restriction if current_app.debug else "",
+    }
 
 
 def _shown_user() -> User | None:

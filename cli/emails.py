@@ -14,6 +14,7 @@ from errors import InvalidMessage
 from extensions import email
 from message import Attachment, EmailMessage
 from outbox import OutboxRow, State
+from setting_types import host_of, url
 
 FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -57,7 +58,9 @@ def list_emails(state: str | None, limit: int) -> None:
     for row in rows:
         became = " ".join(filter(None, [row.delivery_status, *row.marks])) or "-"
         columns = (iso(row.created_at), row.id, f"{row.state:<10}", f"{row.kind or '-':<16}")
-        click.echo("  ".join((*columns, f"{became:<10}", row.recipient)))
+        waits = row.state == State.QUEUED and outbox.hosts.reason(row)
+        recipient = f"{row.recipient} (of {row.host})" if waits else row.recipient
+        click.echo("  ".join((*columns, f"{became:<10}", recipient)))
     if not rows:
         click.echo("no emails")
 
@@ -134,6 +137,30 @@ def resolve(email_id: str, sent: bool, resend: bool) -> None:
     click.echo(f"{row.id} is {'accepted' if sent else 'queued again'}")
 
 
+@email_commands.command("adopt")
+@click.option("--from", "made_by", metavar="URL", required=True, help="The APP_URL of before.")
+def adopt(made_by: str) -> None:
+    """Send from here what was queued under another APP_URL: after a move, or in a copy.
+
+    In a copy of a database that is still in use, everything is sent twice: there and here.
+    """
+    host = _host(made_by)
+    if host == outbox.own_host():
+        raise click.BadParameter(f"{host} is this app's own host", param_hint="--from")
+    count = commit_each(outbox.hosts.adopt(db.session(), host, by=_this_command()))
+    click.echo(f"{count} emails and changes of {host} are adopted; the running app delivers them")
+    others = outbox.hosts.waiting(db.session())
+    for other, waiting in others.items():
+        click.echo(f"{waiting} of {other} still wait: {outbox.hosts.command(other)}")
+
+
+def _host(made_by: str) -> str:
+    try:
+        return host_of(url(made_by if "://" in made_by else f"https://{made_by}"))
+    except ValueError as error:
+        raise click.BadParameter(f"{made_by!r} {error}", param_hint="--from") from None
+
+
 def _sample(name: str, sample: str | None, to: str) -> EmailMessage:
     kind = find_email(name)
     sample = sample or next(iter(kind.samples))
@@ -154,6 +181,8 @@ def _this_command() -> str:
 
 
 def _waits_for(row: OutboxRow) -> str:
+    if of_another_host := outbox.hosts.reason(row):
+        return of_another_host
     if row.due_at > utc_now():
         return "its time"
     statuses = outbox.breaker.call_statuses(db.session(), email.chain, utc_now())

@@ -21,6 +21,7 @@ from message.unchecked import unchecked
 
 MAX_RECIPIENTS = 1000  # SendGrid's limit over to, cc and bcc; the others take less
 MAX_TOTAL_BYTES = 40 * 1024 * 1024  # Resend's limit, attachments counted as base64
+ORIGINAL_TO = "X-Original-To"
 MAX_METADATA_BYTES = 9_900  # SendGrid takes 10,000 of custom_args, and our id is one of them
 
 Category = Literal["transactional", "marketing"]
@@ -182,6 +183,12 @@ class EmailMessage:
             return self
         headers = extra_headers({**self.headers, **more_headers})
         return self._changed(from_email=self.from_email or sender, headers=headers)
+
+    def redirected(self, to: Address) -> "EmailMessage":
+        """This message to `to` alone, with whom it was meant for in the header X-Original-To."""
+        meant = ", ".join(each.email for each in self.recipients)
+        headers = {**self.headers, ORIGINAL_TO: meant[: MAX_LINE - len(ORIGINAL_TO)]}
+        return self._changed(to=(to,), cc=(), bcc=(), headers=extra_headers(headers))
 
     def with_intent_key(self, key: str) -> "EmailMessage":
         """This message with an intent key, its own if it has one. Raises `InvalidMessage`."""

@@ -11,6 +11,7 @@ from outbox import (
     actions,
     breaker,
     bulk,
+    hosts,
     housekeeping,
     lanes,
     readiness,
@@ -35,6 +36,7 @@ from outbox.tables import (
     OutboxRow,
     State,
     Suppression,
+    own_host,
 )
 
 __all__ = [
@@ -56,8 +58,10 @@ __all__ = [
     "enqueue",
     "enqueue_change",
     "enqueue_many",
+    "hosts",
     "housekeeping",
     "lanes",
+    "own_host",
     "readiness",
     "reading",
     "reputation",

@@ -25,7 +25,9 @@ from errors import (
 from extensions import email
 from message import UnreadableMessage, new_id
 from outbox.jobs import Answer, Job, Kind, unreadable
+from outbox.suppression import told
 from outbox.tables import Lane, OutboxBody, OutboxChange, State
+from outbox.timeline import add_event
 from providers import SubscriberChange, allow_until, change_from_json, change_to_json, kind_of
 
 logger = logging.getLogger(__name__)
@@ -37,6 +39,9 @@ class ChangeKind(Kind):
     task = "subscriber"
     repeatable = True
     judges_provider = False
+
+    def refusal(self, address: str) -> str | None:
+        return email.refusal_of_change(address)
 
     def prepare(self, job: Job) -> Iterable[Job]:
         try:
@@ -72,21 +77,28 @@ def enqueue_change(
 ) -> OutboxChange:
     """Store a change of a subscriber in `session`'s transaction, for the first provider.
 
-    Raises `UnsupportedFeature` if that provider has no such thing, or SUBSCRIBERS_ENABLED is off.
+    It is stored as `suppressed` if the settings let none be made for that address. Raises
+    `UnsupportedFeature` if that provider has no such thing, or SUBSCRIBERS_ENABLED is off.
     """
     if not current_app.config["SUBSCRIBERS_ENABLED"]:
         raise UnsupportedFeature("SUBSCRIBERS_ENABLED is false, so no subscribers are kept")
     provider = email.chain[0]
     email.provider(provider).check_change(change)
+    why = email.refusal_of_change(change.email)
     row = OutboxChange(
         id=new_id(), kind=kind_of(change), category="subscriber", lane=Lane.CHANGES,
         origin=origin, recipient=change.email, subject=kind_of(change), if_unknown="resend",
-        sensitive=False, state=State.QUEUED, due_at=now_in(session), created_at=utc_now(),
+        sensitive=False, state=State.SUPPRESSED if why else State.QUEUED,
+        due_at=now_in(session), created_at=utc_now(),
         provider=provider, only_provider=provider,  # a list of subscribers lives with one provider
         pinned=False, quarantined=False, marks=[],
         body=OutboxBody(message=change_to_json(change)),
     )  # fmt: skip
     session.add(row)
+    if why:
+        row.last_error = told({change.email: why})
+        session.flush()
+        add_event(session, row.id, State.SUPPRESSED, row.last_error, at=row.created_at)
     return row
 
 

@@ -1,4 +1,7 @@
-"""Taking due rows for this process, lane by lane, so that no two processes hold the same one."""
+"""Taking due rows for this process, lane by lane, so that no two processes hold the same one.
+
+What another host made is left alone (see outbox/hosts.py).
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +22,7 @@ from outbox.jobs import Held, Job
 from outbox.kinds import kind_of_row, known_tasks
 from outbox.settling import settle
 from outbox.states import check_move
-from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state
+from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state, own_host
 
 ROWS_A_TURN = 200  # so that a turn does not hold SQLite's write lock for long
 BYTES_A_BATCH = 8 * 1024 * 1024
@@ -132,8 +135,8 @@ def quarantined_wait(session: Session, moment: datetime) -> float | None:
     The rate of its provider is waited for: others would take each permit before it.
     """
     available = breaker.availability(breaker.load_states(session), moment)
-    goes = OUTBOX.c.lane.in_(lanes.going(session))
-    due = and_(in_state(State.QUEUED), QUARANTINED, OUTBOX.c.due_at <= moment, goes)
+    ours = (OUTBOX.c.host == own_host(), OUTBOX.c.lane.in_(lanes.going(session)))
+    due = and_(in_state(State.QUEUED), QUARANTINED, OUTBOX.c.due_at <= moment, *ours)
     statement = select(OUTBOX.c.id).where(due).limit(1)
     if available.any and session.scalar(statement.where(may_go_out(available))) is not None:
         return 0.0
@@ -198,6 +201,7 @@ def _due(
     ids = list(room.ids) if room.ids is not None else None
     statement = _due_statement(room.quarantined, ids is not None, _to_all(budget))
     values: dict[str, object] = {
+        "host": own_host(),
         "lane": int(lane),
         "due_by": moment - timedelta(seconds=room.overdue),
         "names": _names(budget),
@@ -214,6 +218,7 @@ def _due(
 def _due_statement(quarantined: bool, some: bool, to_all: bool) -> Select[Any]:
     due = [
         in_state(State.QUEUED),
+        OUTBOX.c.host == bindparam("host"),
         OUTBOX.c.lane == bindparam("lane"),
         OUTBOX.c.due_at <= bindparam("due_by"),
         OUTBOX.c.batch_id.is_(None),

@@ -7,11 +7,12 @@ from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from database import now
-from outbox.tables import OUTBOX, QUARANTINED, Lane, LaneState, State, in_state
+from outbox.tables import OUTBOX, QUARANTINED, Lane, LaneState, State, in_state, own_host
 
 
 def _earliest(*conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:
-    earliest = select(func.min(OUTBOX.c.due_at)).where(in_state(State.QUEUED), *conditions)
+    ours = (in_state(State.QUEUED), OUTBOX.c.host == bindparam("host"))
+    earliest = select(func.min(OUTBOX.c.due_at)).where(*ours, *conditions)
     return earliest.scalar_subquery()
 
 
@@ -32,7 +33,8 @@ class Due:
 def look(session: Session, overdue: float = 0) -> Due:
     """What is due at this moment, or has been for `overdue` seconds."""
     moment = now(session)
-    *times, alone_at, paused_at = session.connection().execute(_FIRST).one()
+    first = session.connection().execute(_FIRST, {"host": own_host()})
+    *times, alone_at, paused_at = first.one()
     if paused_at:
         del times[Lane.MARKETING]
     since = moment - timedelta(seconds=overdue)
@@ -44,5 +46,5 @@ def look(session: Session, overdue: float = 0) -> Due:
 
 def next_moment(session: Session, moment: datetime) -> datetime | None:
     """When the next row becomes due, after `moment`."""
-    times = session.connection().execute(_NEXT, {"after": moment}).one()
+    times = session.connection().execute(_NEXT, {"after": moment, "host": own_host()}).one()
     return min((each for each in times if each), default=None)

@@ -20,6 +20,7 @@ from database import db, now, transaction, utc_now, why_unavailable
 from errors import EmailSendError, UnsupportedFeature
 from extensions import email
 from outbox import breaker, reputation
+from outbox.hosts import log_waiting
 from outbox.sweep import end_lost_leases, expire_late, resend_unknown
 from outbox.tables import OUTBOX, ProviderState, State, in_state
 
@@ -159,6 +160,8 @@ class Housekeeper:
             self._thread.join()
 
     def _work(self) -> None:
+        with self._app.app_context():
+            _run(Step(log_waiting))
         while not self._stopped.is_set():
             with self._app.app_context():
                 _run(Step(run_steps))

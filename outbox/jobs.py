@@ -104,6 +104,7 @@ class Job:
     unpaused: Collection[str] = ()
     probes: bool = False
     urgent: bool = False  # marketing whose turn it is under a backlog of the others
+    redirected_to: str | None = None  # who gets it in place of its recipients
     batch: Held | None = None
     batch_id: str | None = None
     batch_hash: str | None = None  # of the bytes that an earlier call posted
@@ -137,6 +138,10 @@ class Kind(ABC):
     repeatable: ClassVar[bool] = False
     judges_provider: ClassVar[bool] = True
     obeys_suppression: ClassVar[bool] = False
+
+    def refusal(self, address: str) -> str | None:
+        """Why the settings let nothing of this kind go to `address`; None if they do."""
+        return None
 
     @abstractmethod
     def prepare(self, job: Job) -> Iterable[Job]:

@@ -122,6 +122,7 @@ def build(job: Job, row_id: str, stored: dict[str, Any]) -> WireRequest:
     if job.batch_id and not email.provider(job.provider).may_batch(message):
         raise Postponed("it goes out alone", single=True)
     try:
+        job.redirected_to = email.redirect_to.email if email.redirect_to else None
         return email.build(job.provider, message, row_id)
     except UnsupportedFeature as error:
         if other := _other_provider(job, row_id, message):
@@ -175,6 +176,7 @@ def _alone(job: Job, index: int) -> Job:
 
 def _single(job: Job, index: int, request: WireRequest) -> list[Job]:
     alone = _alone(job, index)
+    alone.redirected_to = job.redirected_to
     alone.request, alone.hashes = request, [hash_of_bytes(request)]
     return [alone]
 

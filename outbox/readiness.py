@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from database import check_writable, now, schema_is_behind, transaction, why_unavailable
 from extensions import email
-from outbox import lanes
+from outbox import hosts, lanes
 from outbox.breaker import WORTH_WAITING, CallState, CallStatus, call_statuses
-from outbox.tables import OUTBOX, Lane, State, in_state
+from outbox.tables import OUTBOX, Lane, State, in_state, own_host
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +36,12 @@ class Problem:
 class Flow:
     """What is due, for how long, who may be called, and what is wrong if emails do not flow.
 
-    `marketing` is `ok`, or since when it is paused and why; then it is not late.
+    `marketing` is `ok`, or since when it is paused and why; then it is not late. What other hosts
+    made is not ours to deliver, and stands apart.
     """
 
     due: dict[str, int]  # rows in each lane
+    other_hosts: dict[str, int]  # queued rows of each
     oldest_due_seconds: float
     providers: dict[str, str]
     marketing: str
@@ -83,11 +85,12 @@ def flow() -> Flow:
         watched = {Lane.TRANSACTIONAL, Lane.MARKETING} - paused.keys()
         late = _oldest_age(session, moment, watched, _may_go(called))
         due = select(OUTBOX.c.lane, func.count()).where(
-            in_state(State.QUEUED), OUTBOX.c.due_at <= moment
+            in_state(State.QUEUED), OUTBOX.c.host == own_host(), OUTBOX.c.due_at <= moment
         )
         counts = {row[0]: row[1] for row in session.execute(due.group_by(OUTBOX.c.lane))}
         return Flow(
             due={lane.name.lower(): counts.get(lane, 0) for lane in Lane},
+            other_hosts=hosts.waiting(session),
             oldest_due_seconds=_oldest_age(session, moment),
             providers={name: str(status) for name, status in statuses.items()},
             marketing=str(paused.get(Lane.MARKETING, "ok")),
@@ -148,9 +151,10 @@ def _oldest_age(
     lanes: Collection[Lane] = tuple(Lane),
     *conditions: ColumnElement[bool],
 ) -> float:
+    ours = (in_state(State.QUEUED), OUTBOX.c.host == own_host())
     oldest = [
         select(OUTBOX.c.due_at)
-        .where(in_state(State.QUEUED), OUTBOX.c.lane == int(lane), *conditions)
+        .where(*ours, OUTBOX.c.lane == int(lane), *conditions)
         .order_by(OUTBOX.c.due_at)
         .limit(1)
         .scalar_subquery()
@@ -163,4 +167,5 @@ def _oldest_age(
 def _late(age: float) -> Problem | None:
     if age <= LATE:
         return None
-    return Problem(f"the oldest due email has waited {age:.0f} s", "check the workers")
+    words = f"the oldest due email has waited {age:.0f} s"
+    return Problem(words, "check the workers, and that their APP_URL is the same")

@@ -13,6 +13,7 @@ import click
 from flask import Flask, current_app
 from werkzeug.serving import is_running_from_reloader
 
+from extensions import email
 from outbox import reachability
 from outbox.changes import ChangeKind
 from outbox.delivery import deliver
@@ -53,6 +54,9 @@ def start(app: Flask, *, worker: bool = False, goes_on: Callable[[], bool] = lam
     mode: str = app.config["EMAIL_DELIVERY"]
     if _engine(app) or (mode == "celery" and not worker):
         return
+    with app.app_context():
+        if email.restriction:
+            logger.warning("%s", email.restriction)
     overdue = app.config["EMAIL_SWEEP"] if mode == "sync" else 0.0
     app.extensions["engine"] = Engine(app, overdue=overdue, goes_on=goes_on)
     app.extensions["housekeeper"] = Housekeeper(app)

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
+from extensions import email
 from outbox.jobs import Held
 from outbox.kinds import kind_of_row
 from outbox.retention import redact_sensitive
@@ -53,8 +54,16 @@ def _settled_or_live(
     if row.delivery_status or (row.expires_at and row.expires_at <= moment):
         end_waiting(session, row, moment)
         return None
-    refused = stopped.among(_addresses(row), row.category)
+    refused = _refused(row, stopped)
     return _without(session, row, refused, stopped, moment) if refused else row
+
+
+def _refused(row: Held, stopped: Suppressed) -> dict[str, str]:
+    kind = kind_of_row(row.task)
+    if kind.obeys_suppression:
+        return stopped.among(_addresses(row), row.category)
+    why = kind.refusal(row.recipient)
+    return {row.recipient: why} if why else {}
 
 
 def _without(
@@ -66,11 +75,13 @@ def _without(
         return None
     body = session.get_one(OutboxBody, row.id)
     kept, who = stopped.filter(body.message, row.category)
-    if not kept["to"]:
+    # Bytes that may have been accepted never change, so nobody can be left out of them.
+    stuck = row.pinned and any(email.refusal(each) for each in refused)
+    if not kept["to"] or stuck:
         _suppress(session, row, who, moment)
         return None
     if row.pinned:
-        return row  # the bytes of a call that may have been accepted never change
+        return row
     body.message = kept
     recipients = [address for address in row.recipients if address not in refused]
     statement = update(OUTBOX).where(OUTBOX.c.id == row.id)
@@ -80,8 +91,9 @@ def _without(
 
 
 def _suppress(session: Session, row: Held, who: str, moment: datetime) -> None:
-    target = State.UNKNOWN if row.pinned else State.SUPPRESSED
-    values = {"unknown_since": moment} if row.pinned else {}
+    pinned = row.pinned and not kind_of_row(row.task).repeatable
+    target = State.UNKNOWN if pinned else State.SUPPRESSED
+    values = {"unknown_since": moment} if pinned else {}
     move(session, row.id, State.QUEUED, target, last_error=who, **values)
     add_event(session, row.id, State.SUPPRESSED, who, at=moment)
     if row.sensitive and target is State.SUPPRESSED:

@@ -90,6 +90,7 @@ def _insert_attempts(session: Session, jobs: Sequence[Job], moment: datetime) ->
                 "id": attempt_id,
                 "email_id": row.id,
                 "provider": job.provider,
+                "redirected_to": job.redirected_to,
                 "wire_hash": wire_hash,
                 "started_at": moment,
             }

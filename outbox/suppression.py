@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from database import insert_if_new, insert_new, utc_now
+from extensions import email
 from log_setup import mask
 from message import new_id
 from outbox.tables import Suppression
@@ -134,12 +135,17 @@ def told(refused: Mapping[str, str]) -> str:
 
 
 def suppressed(session: Session, addresses: Iterable[str]) -> Suppressed:
-    """What is known about `addresses`, people who were forgotten included."""
+    """What is known about `addresses`, people who were forgotten included.
+
+    Whom EMAIL_ALLOWED does not name counts as suppressed.
+    """
     meant = {form: each.lower() for each in addresses for form in _forms(each)}
     if not meant:
         return Suppressed({})
     rows = session.connection().execute(_REASONS, {"addresses": list(meant)})
-    return Suppressed({(meant[address], scope): reason for address, scope, reason in rows})
+    reasons = {(meant[address], scope): reason for address, scope, reason in rows}
+    others = {(each, "all"): why for each in {*meant.values()} if (why := email.refusal(each))}
+    return Suppressed(reasons | others)
 
 
 def addresses_of(stored: Stored) -> list[str]:

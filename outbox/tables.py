@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, cast
 
+from flask import current_app
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -23,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from database import Base, utc_now
 from message import new_id
+from setting_types import host_of
 
 
 class State(StrEnum):
@@ -65,6 +67,11 @@ OPEN_OUTCOMES = (AttemptOutcome.OUTCOME_UNKNOWN, AttemptOutcome.WORKER_LOST)
 """Of these attempts nobody knows whether the provider accepted them."""
 
 
+def own_host() -> str:
+    """The host of our APP_URL: its rows are ours to deliver, and no others."""
+    return host_of(current_app.config["APP_URL"])
+
+
 def _partial(name: str, *columns: str, where: str) -> Index:
     """An index over those rows only that a statement with the same words in its WHERE asks for."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
@@ -78,9 +85,13 @@ class OutboxRow(Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        _partial("ix_outbox_due", "lane", "due_at", where="state = 'queued'"),
+        # The host first: what waits for another one, be it a million rows, is never looked at.
+        _partial("ix_outbox_due", "host", "lane", "due_at", where="state = 'queued'"),
         _partial(
-            "ix_outbox_quarantined", "due_at", where="state = 'queued' AND quarantined = true"
+            "ix_outbox_quarantined",
+            "host",
+            "due_at",
+            where="state = 'queued' AND quarantined = true",
         ),
         _partial("ix_outbox_leased", "lease_until", where="state = 'sending'"),
         _partial("ix_outbox_unknown", "unknown_since", where="state = 'unknown'"),
@@ -114,6 +125,7 @@ class OutboxRow(Base):
     task: Mapped[str] = mapped_column(String(16), default="email", server_default="email")
     kind: Mapped[str] = mapped_column(String(64))
     origin: Mapped[str | None] = mapped_column(String(100))  # the view or command that asked for it
+    host: Mapped[str] = mapped_column(String(255), default=own_host)  # where it was made
     category: Mapped[str] = mapped_column(String(16))
     lane: Mapped[int] = mapped_column(SmallInteger, default=Lane.TRANSACTIONAL)
     recipient: Mapped[str] = mapped_column(String(320), index=True)
@@ -200,6 +212,7 @@ class Attempt(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     email_id: Mapped[str] = mapped_column(ForeignKey("outbox.id", ondelete="CASCADE"), index=True)
     provider: Mapped[str] = mapped_column(String(32))
+    redirected_to: Mapped[str | None] = mapped_column(String(320))  # in place of its recipients
     wire_hash: Mapped[str] = mapped_column(String(64))
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from database import utc_now
-from outbox.tables import EVENTS, Attempt, EmailEvent, OutboxEmail, OutboxRow, State
+from outbox.tables import EVENTS, Attempt, EmailEvent, OutboxEmail, OutboxRow, State, own_host
 from providers import EventType
 
 
@@ -39,7 +39,7 @@ def moments(row: OutboxRow) -> list[Moment]:
     """What happened to the row, oldest first: enqueued, tried, reported on, decided upon."""
     found = [Moment(row.created_at, "enqueued", _how_enqueued(row))]
     for attempt in row.tries:
-        found.append(Moment(attempt.started_at, "attempt", attempt.provider))
+        found.append(Moment(attempt.started_at, "attempt", _how_started(attempt)))
         if attempt.ended_at and attempt.outcome:
             found.append(Moment(attempt.ended_at, attempt.outcome, _how_ended(attempt)))
     found += [Moment(event.at, event.type, event.detail) for event in row.events]
@@ -49,8 +49,16 @@ def moments(row: OutboxRow) -> list[Moment]:
 def _how_enqueued(row: OutboxRow) -> str:
     at_once = {event.type for event in row.events if event.at == row.created_at}
     all_allowed = isinstance(row, OutboxEmail) and not at_once & {State.SUPPRESSED, "left_out"}
-    parts = (row.kind, row.origin and f"by {row.origin}", all_allowed and "nobody is suppressed")
+    parts = (
+        row.kind, row.origin and f"by {row.origin}", row.host != own_host() and f"on {row.host}",
+        all_allowed and "nobody is suppressed",
+    )  # fmt: skip
     return ", ".join(part for part in parts if part)
+
+
+def _how_started(attempt: Attempt) -> str:
+    only = attempt.redirected_to
+    return f"{attempt.provider}, to {only} alone (EMAIL_REDIRECT_TO)" if only else attempt.provider
 
 
 def _how_ended(attempt: Attempt) -> str:

@@ -17,6 +17,7 @@ from cli.doctor.delivery import (
 )
 from cli.doctor.domain import DnsQuestions, check_sender
 from cli.doctor.leftovers import check_leftovers
+from cli.doctor.recipients import check_other_hosts, check_recipients
 from cli.doctor.webhooks import check_delivery, check_secret, check_web, sources
 
 
@@ -25,7 +26,7 @@ def examine(settings: Mapping[str, Any], questions: DnsQuestions) -> list[Check]
 
     It sends no email; it stores one event for each webhook that it tries. Needs an app context.
     """
-    leftovers = check_leftovers(settings)
+    leftovers = [*check_leftovers(settings), check_recipients()]
     accounts, clock = check_accounts(settings)
     outside = [*accounts.values(), clock, *check_sender(settings, questions)]
     inside = _check_inside(settings, accounts)
@@ -37,12 +38,12 @@ def _check_inside(settings: Mapping[str, Any], accounts: Mapping[str, Check]) ->
     parts = [check_database(), redis, check_workers(settings, redis)]
     found = [part for part in parts if part is not None]
     if problems(found[:1]):
-        names = ("unknown-emails", "subscribers", "queue")
+        names = ("unknown-emails", "subscribers", "queue", "other-hosts")
         unread = [*(f"{name}-calls" for name in accounts), "marketing", *names]
         return [*found, *(skipped(name, "see database") for name in unread)]
     calls = [check_calls(name, account) for name, account in accounts.items()]
     causes = problems([*found, *accounts.values(), *calls])
-    rows = [check_unknown(), check_subscribers(), check_queue(causes)]
+    rows = [check_unknown(), check_subscribers(), check_queue(causes), check_other_hosts()]
     return [*found, *calls, check_marketing(), *rows]
 
 

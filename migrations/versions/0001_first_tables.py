@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("task", sa.String(length=16), nullable=False, server_default="email"),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("origin", sa.String(length=100), nullable=True),
+        sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("category", sa.String(length=16), nullable=False),
         sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("recipient", sa.String(length=320), nullable=False),
@@ -93,6 +94,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("email_id", sa.String(length=36), nullable=False),
         sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("redirected_to", sa.String(length=320), nullable=True),
         sa.Column("wire_hash", sa.String(length=64), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -210,8 +212,8 @@ def upgrade() -> None:
 
 def _create_partial_indexes() -> None:
     for name, columns, words in (
-        ("due", ["lane", "due_at"], "state = 'queued'"),
-        ("quarantined", ["due_at"], "state = 'queued' AND quarantined = true"),
+        ("due", ["host", "lane", "due_at"], "state = 'queued'"),
+        ("quarantined", ["host", "due_at"], "state = 'queued' AND quarantined = true"),
         ("leased", ["lease_until"], "state = 'sending'"),
         ("unknown", ["unknown_since"], "state = 'unknown'"),
         ("failed", ["created_at"], "state = 'failed'"),

@@ -42,6 +42,19 @@ def test_the_first_page_says_what_to_try_and_every_link_on_it_works(client: Flas
 
 
 @pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("EMAIL_REDIRECT_TO", "Every email goes to qa@example.com (EMAIL_REDIRECT_TO)."),
+        ("EMAIL_ALLOWED", "Emails go to qa@example.com alone (EMAIL_ALLOWED)."),
+    ],
+)
+def test_a_banner_says_whom_emails_reach_at_all(make_app: MakeApp, setting: str, words: str):
+    for path in ("/inbox", "/preview"):
+        assert words in make_app(**{setting: "qa@example.com"}).test_client().get(path).text
+        assert setting not in make_app().test_client().get(path).text
+
+
+@pytest.mark.parametrize(
     "path",
     ["/inbox", "/inbox.json", f"/inbox/{UNKNOWN}", f"/inbox/{UNKNOWN}/body",
      f"/inbox/{UNKNOWN}/attachments/0", "/preview", "/preview.json", "/preview/welcome",

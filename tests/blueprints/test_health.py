@@ -46,6 +46,7 @@ def test_a_migrated_app_is_alive_and_ready(any_app: Flask):
         "status": "ok",
         "problem": None,
         "due": {"transactional": 0, "changes": 0, "marketing": 0},
+        "other_hosts": {},
         "oldest_due_seconds": 0,
         "providers": {"inbox": "ok"},
         "marketing": "ok",
@@ -162,6 +163,18 @@ def test_emails_that_are_late_are_told_to_whoever_watches_delivery_and_not_to_th
     assert answer.get_json()["due"]["transactional"] == 2
     assert answer.get_json()["oldest_due_seconds"] >= 3600
     assert client.get("/readyz").status_code == 200
+
+
+def test_what_another_host_made_is_counted_apart_and_wakes_nobody(
+    make_app: MakeApp, database_url: str, outbox_emails: list[EmailMessage]
+):
+    queue_email(make_app(DATABASE_URL=database_url, APP_URL="https://app.example.com"), hours_ago=1)
+    client = make_app(DATABASE_URL=database_url).test_client()
+    answer = client.get("/deliveryz")
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "ok")
+    assert answer.get_json()["due"]["transactional"] == answer.get_json()["oldest_due_seconds"] == 0
+    assert answer.get_json()["other_hosts"] == {"app.example.com": 1}
+    assert 'outbox_other_hosts{host="app.example.com"} 1.0' in client.get("/metrics").text
 
 
 def test_a_backlog_at_the_pace_of_its_provider_is_late_all_the_time(make_app: MakeApp):

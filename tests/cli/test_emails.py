@@ -195,6 +195,36 @@ def test_a_decision_that_comes_too_late_changes_nothing_and_says_so(
     assert [row.state for row in stored(app)] == [state]
 
 
+def test_what_another_host_made_is_shown_as_that_and_can_be_adopted(
+    make_app: MakeApp, outbox_emails: list[EmailMessage]
+):
+    with make_app(APP_URL="https://app.example.com").app_context():
+        people = ("ann@example.com", "bob@example.com")
+        messages = [EmailMessage(to=each, subject="Hi", text="Hi") for each in people]
+        ids = [send_in_background(each).id for each in messages]
+        db.session.commit()
+    runner = make_app(APP_URL="https://staging.example.com").test_cli_runner()
+
+    def said(*args: str) -> str:
+        return str(runner.invoke(args=["email", *args]).output)
+
+    assert said("list").count("@example.com (of app.example.com)") == 2
+    assert "on app.example.com" in said("show", ids[0])
+    assert (
+        "waits for:   app.example.com made it, and this is staging.example.com "
+        "(to send it: flask email adopt --from https://app.example.com)"
+    ) in said("show", ids[0])
+    for wrong in ("staging.example.com", "https://", "ftp://app.example.com"):
+        assert "Invalid value for --from" in said("adopt", "--from", wrong)
+    assert said("adopt", "--from", "https://old.example.com") == (
+        "0 emails and changes of old.example.com are adopted; the running app delivers them\n"
+        "2 of app.example.com still wait: flask email adopt --from https://app.example.com\n"
+    )
+    assert said("adopt", "--from", "app.example.com").startswith("2 emails")
+    assert "(of " not in said("list")
+    assert "adopted" in said("show", ids[0])
+
+
 def test_resolve_wants_a_decision(runner: FlaskCliRunner, app: Flask):
     email_id = stand_still(app, State.UNKNOWN)
     assert "--sent or --resend" in runner.invoke(args=["email", "resolve", email_id]).output

@@ -45,6 +45,18 @@ def test_an_intent_key_is_added_and_never_replaced():
         message().with_intent_key("a" * 256)
 
 
+def test_redirected_it_is_to_one_address_alone_and_says_whom_it_was_meant_for():
+    sent = message(to=["Ann <ann@example.com>", "bob@example.com"], cc="c@x.co", bcc="d@x.co")
+    everybody = "ann@example.com, bob@example.com, c@x.co, d@x.co"
+    redirected = sent.redirected(Address("qa@example.com", "QA"))
+    assert redirected.recipients == (Address("qa@example.com", "QA"),)
+    assert redirected.headers == {"X-Original-To": everybody}
+    many = message(to=[f"somebody{number}@example.com" for number in range(1000)])
+    [header] = many.redirected(Address("qa@example.com")).headers.items()
+    assert len(": ".join(header)) <= 1000  # a line of a header, with what ends its name
+    assert header[1].startswith("somebody0@example.com, somebody1@")
+
+
 def test_a_repeated_recipient_gets_one_copy_in_the_most_visible_field():
     sent = message(
         to=["ann@example.com", "Ann <ANN@example.com>"],

@@ -113,6 +113,21 @@ def test_an_email_for_later_waits(delivery: Delivery):
     delivery.wait_for(scheduled, State.ACCEPTED)
 
 
+def test_what_another_host_made_waits_until_somebody_adopts_it(delivery: Delivery):
+    recipient = someone()
+    with delivery.app.app_context():
+        row = send_in_background(message(recipient))
+        row.host = "app.example.com"
+        db.session.commit()
+        email_id = row.id
+    delivery.wait_for(delivery.send(message(someone())), State.ACCEPTED)
+    assert (delivery.row(email_id).state, delivery.accepted(recipient)) == (State.QUEUED, [])
+    command = ["email", "adopt", "--from", "https://app.example.com"]
+    assert delivery.app.test_cli_runner().invoke(args=command).output.startswith("1 emails")
+    delivery.wait_for(email_id, State.ACCEPTED)
+    assert len(delivery.accepted(recipient)) == 1
+
+
 def test_an_email_past_its_expiry_is_not_sent(delivery: Delivery):
     recipient = someone()
     email_id = delivery.send(message(recipient, expires_at=utc_now() - timedelta(seconds=1)))

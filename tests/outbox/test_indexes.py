@@ -19,6 +19,7 @@ from email_service import EmailService
 from errors import AuthenticationFailed, EmailSendError, OutcomeUnknown, ProviderUnavailable
 from message import new_id
 from outbox.enqueue import enqueue
+from outbox.hosts import adopt
 from outbox.suppression import suppress
 from outbox.tables import (
     ATTEMPTS,
@@ -29,6 +30,7 @@ from outbox.tables import (
     OutboxEmail,
     ProviderState,
     State,
+    own_host,
 )
 from providers import PROVIDERS, Receipt, WireRequest
 from tests.conftest import MakeApp
@@ -43,6 +45,7 @@ EXPECTED = {
     "gone": State.SUPPRESSED,
     "late": State.EXPIRED,
 }
+OTHER_HOST = "app.example.com"
 SMALL_TABLES = ("CONSTANT", "anon_1", "provider_states", "lane_states")
 """No table at all, what a statement found by itself, a row a provider, and a row a lane."""
 SMALL_INDEXES = (
@@ -145,11 +148,18 @@ def fill() -> None:
             "lane": number % 3, "recipient": f"{number}@example.com", "subject": "x",
             "if_unknown": "hold", "sensitive": False, "due_at": now + timedelta(days=number),
             "created_at": now, "attempts": 0, "quarantined": False, "crashes": 0, "pinned": False,
+            "host": own_host(),
             "single": False, "size": 1, "marks": [], "expires_at": now + timedelta(days=2 * number),
             "state": State.QUEUED if number % 4 == 1 else State.ACCEPTED,
         }
         for number in range(1, 4000)
     ]  # fmt: skip
+    # As many that another host made, all of them due.
+    rows += [
+        row | {"id": new_id(), "host": OTHER_HOST, "due_at": now, "expires_at": None}
+        for row in rows
+        if row["state"] == State.QUEUED
+    ]
     bodies = [{"id": row["id"], "message": {}} for row in rows]
     attempts = [
         {
@@ -240,6 +250,16 @@ def without_index(lines: list[str]) -> list[str]:
     return found
 
 
+def passes_over_other_hosts(statement: str, parameters: Any) -> bool:
+    """Whether nothing that another host queued is looked at, though it is due and many."""
+    lines = plan(statement, parameters)
+    return all(
+        "host" in line + after  # PostgreSQL's condition has a line of its own
+        for line, after in zip(lines, [*lines[1:], ""], strict=True)
+        if "ix_outbox_due" in line
+    )
+
+
 def test_every_statement_of_the_engine_names_its_index(statements: Statements):
     asked = {
         each: parameters
@@ -254,3 +274,9 @@ def test_every_statement_of_the_engine_names_its_index(statements: Statements):
     assert "outbox.limit_key = " in everything
     assert "outbox.accepted_at >= " in everything
     assert len(asked) > 50  # what a run executes; far fewer would mean that it was not one
+    assert [each for each in asked if not passes_over_other_hosts(each, asked[each])] == []
+    with transaction() as session:
+        assert sum(adopt(session, OTHER_HOST, by="in a test")) == 1000
+    selects = (each for each in statements.seen if each.startswith("SELECT") and each not in asked)
+    [adopting] = [each for each in selects if "state = 'queued'" in each]
+    assert passes_over_other_hosts(adopting, statements.seen[adopting])

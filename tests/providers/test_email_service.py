@@ -47,6 +47,32 @@ def test_a_send_gives_the_receipt_and_fills_in_the_sender(make_app, simulator, n
     assert (record["provider"], record["from"]) == (name, "Acme <a@acme.co>")
 
 
+@pytest.mark.parametrize("name", PATHS)
+def test_redirected_it_reaches_nobody_else_at_any_provider(make_app, simulator, name):
+    only = {"EMAIL_REDIRECT_TO": "QA <qa@acme.co>", "EMAIL_ALLOWED": "acme.co"}
+    with make_app(**settings(simulator, name) | only).app_context():
+        email.send(message("ann@example.com", cc="bob@example.com", bcc="cem@example.com"))
+    [record] = simulator.accepted()
+    assert record["recipients"] == ["qa@acme.co"]
+    assert record["headers"]["X-Original-To"] == "ann@example.com, bob@example.com, cem@example.com"
+
+
+def test_the_inbox_of_development_is_told_the_one_recipient_as_well(make_app: MakeApp):
+    with make_app(EMAIL_REDIRECT_TO="qa@acme.co").app_context():
+        body = email.build("inbox", message("ann@example.com"), "key").body
+    assert (b"qa@acme.co" in body, b"ann@example.com" in body) == (True, False)
+
+
+def test_whom_nobody_allowed_is_refused_before_any_call(make_app: MakeApp, simulator: Simulator):
+    given = settings(simulator, "resend,sendgrid") | {"EMAIL_ALLOWED": "acme.co"}
+    with make_app(**given).app_context():
+        email.send(message("ann@acme.co"))
+        refusal = "b\\*\\*\\*@example.com: EMAIL_ALLOWED does not name it"
+        with pytest.raises(InvalidMessage, match=refusal):
+            email.send(message("ann@acme.co", bcc="bob@example.com"))
+    assert [each["recipients"] for each in simulator.accepted()] == [["ann@acme.co"]]
+
+
 def test_three_plain_strings_are_enough(make_app: MakeApp, simulator: Simulator):
     with make_app(**settings(simulator, "resend")).app_context():
         email.send(EmailMessage(to="ann@example.com", subject="Hi", html="<p>Hello</p>"))

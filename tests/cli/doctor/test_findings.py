@@ -131,6 +131,11 @@ def no_web_process(clinic: Clinic) -> str:
     return "web"
 
 
+def rows_of_another_host(clinic: Clinic) -> str:
+    queue(clinic.app, host="app.acme-letters.com")
+    return "other-hosts"
+
+
 def a_web_process_with_another_secret(clinic: Clinic) -> str:
     clinic.web = {"RESEND_WEBHOOK_SECRET": OTHER_SVIX}
     return "resend-webhook"
@@ -265,6 +270,7 @@ BREAKS = [
     a_malformed_stripe_secret,
     no_web_process,
     a_web_process_with_another_secret,
+    rows_of_another_host,
     a_web_process_with_another_stripe_secret,
     a_sample_sender,
     a_sample_postal_address,
@@ -293,6 +299,20 @@ BREAKS = [
 def test_each_broken_part_gives_one(clinic: Clinic, breaks: Callable[[Clinic], str]):
     name = breaks(clinic)
     assert clinic.findings() == [name]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("EMAIL_REDIRECT_TO", f"qa@{DOMAIN}"), ("EMAIL_ALLOWED", "example.com")],
+)
+def test_where_emails_reach_few_the_rows_of_production_are_no_problem(
+    clinic: Clinic, setting: str, value: str
+):
+    clinic.settings[setting] = value
+    rows_of_another_host(clinic)
+    verdicts = clinic.examine()
+    assert (verdicts["recipients"], verdicts["other-hosts"]) == ("hint", "hint")
+    assert "problem" not in verdicts.values()
 
 
 def test_a_key_that_stopped_the_queue_is_named_once(clinic: Clinic):

@@ -43,6 +43,9 @@ OFFER = Offer(
         "tests/outbox/test_reputation.py": (
             "test_a_celery_task_does_not_wait_for_what_waits_for_a_person",
         ),
+        "tests/outbox/test_restrictions.py": (
+            "test_a_celery_worker_redirects_what_was_queued_before_it_started",
+        ),
         "tests/cli/test_bulk.py": ("test_each_commit_tells_the_workers_once_for_each_hundred",),
         "tests/cli/doctor/test_findings.py": (
             "test_celery_without_a_worker_gives_one",

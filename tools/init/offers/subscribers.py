@@ -18,6 +18,7 @@ OFFER = Offer(
         "providers/subscribers.py",
         "providers/*/subscribers.py",
         "tests/outbox/test_changes.py",
+        "tests/outbox/test_restricted_changes.py",
         "tests/providers/subscriber_calls.py",
         "tests/providers/subscriber_sdks.py",
         "tests/providers/test_changes.py",
@@ -28,7 +29,7 @@ OFFER = Offer(
     definitions={
         "background.py": ("change_in_background",),
         "cli/doctor/delivery.py": ("check_subscribers",),
-        "email_service.py": ("EmailService.change_subscriber",),
+        "email_service.py": ("EmailService.change_subscriber", "EmailService.refusal_of_change"),
         "outbox/reading.py": ("failing_change",),
         "outbox/tables.py": ("OutboxChange",),
         "providers/base.py": ("Provider.check_change", "Provider.change_subscriber"),
@@ -72,6 +73,7 @@ OFFER = Offer(
 """,
             "",
         ),
+        (".env.example", "# Changes of subscribers are made for that address only.\n", ""),
         ("CONTRIBUTING.md", " and `subscribers` (its lists and tags)", ""),
         (
             "docs/providers.md",
@@ -113,8 +115,8 @@ OFFER = Offer(
         ),
         (
             "cli/doctor/examination.py",
-            'names = ("unknown-emails", "subscribers", "queue")',
-            'names = ("unknown-emails", "queue")',
+            'names = ("unknown-emails", "subscribers", "queue",',
+            'names = ("unknown-emails", "queue",',
         ),
         (
             "cli/doctor/examination.py",
