@@ -114,7 +114,7 @@ def purge(bodies: int, rows: int, signups: int) -> None:
 def forget(address: str, yes: bool) -> None:
     """Remove the account, the sign-ups, the emails and the events of ADDRESS for good.
 
-    Whether the address is suppressed is kept under a keyed hash, so that it stays so.
+    Whether the address is suppressed is kept under a salted hash, so that it stays so.
     """
     try:
         person = Address.parse(address).email

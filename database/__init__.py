@@ -5,6 +5,7 @@ from sqlalchemy import Engine
 from database.base import Base, UTCDateTime, db, iso, utc_now
 from database.outages import check_writable, schema_is_behind, why_unavailable
 from database.postgresql import prepare_postgresql
+from database.salt import hashed_address
 from database.sqlite import BUSY_TIMEOUT, prepare_sqlite
 from database.statements import (
     changed_rows,
@@ -26,6 +27,7 @@ __all__ = [
     "changed_rows",
     "check_writable",
     "db",
+    "hashed_address",
     "in_batches",
     "insert_if_new",
     "insert_new",

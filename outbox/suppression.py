@@ -1,17 +1,14 @@
 """Who must not be written to, and why."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
 from attrs import asdict, frozen
-from flask import current_app
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from database import insert_if_new, insert_new, utc_now
+from database import hashed_address, insert_if_new, insert_new, utc_now
 from extensions import email
 from log_setup import mask
 from message import new_id
@@ -67,7 +64,8 @@ def suppress_many(session: Session, entries: Iterable[NewSuppression]) -> int:
 
 def lift(session: Session, address: str, scope: Scope | None = None) -> bool:
     """Allow emails to `address` again, all or those of `scope`; False if none were stopped."""
-    statement = delete(Suppression).where(Suppression.address.in_(_forms(address)))
+    forms = _forms(session, address)
+    statement = delete(Suppression).where(Suppression.address.in_(forms))
     if scope:
         statement = statement.where(Suppression.scope == scope)
     return session.execute(statement.returning(Suppression.id)).first() is not None
@@ -85,18 +83,11 @@ def forget(session: Session, address: str) -> int:
     for row in rows:
         kept = Suppression.__table__.columns.keys()
         values = {name: getattr(row, name) for name in kept}
-        values |= {"id": new_id(), "address": hashed(address)}
+        values |= {"id": new_id(), "address": _hashed(session, address)}
         insert_if_new(session, Suppression, values)
         session.delete(row)
     session.flush()
     return len(rows)
-
-
-def hashed(address: str) -> str:
-    """What stands for an address that was forgotten: nobody can read it without SECRET_KEY."""
-    key = current_app.config["SECRET_KEY"].encode()
-    digest = hmac.new(key, b"suppression:" + address.lower().encode(), hashlib.sha256)
-    return FORGOTTEN + digest.hexdigest()
 
 
 @frozen
@@ -139,7 +130,7 @@ def suppressed(session: Session, addresses: Iterable[str]) -> Suppressed:
 
     Whom EMAIL_ALLOWED does not name counts as suppressed.
     """
-    meant = {form: each.lower() for each in addresses for form in _forms(each)}
+    meant = {form: each.lower() for each in addresses for form in _forms(session, each)}
     if not meant:
         return Suppressed({})
     rows = session.connection().execute(_REASONS, {"addresses": list(meant)})
@@ -153,5 +144,9 @@ def addresses_of(stored: Stored) -> list[str]:
     return [each["email"] for name in RECIPIENTS for each in stored.get(name, [])]
 
 
-def _forms(address: str) -> tuple[str, str]:
-    return address.lower(), hashed(address)
+def _forms(session: Session, address: str) -> tuple[str, str]:
+    return address.lower(), _hashed(session, address)
+
+
+def _hashed(session: Session, address: str) -> str:
+    return FORGOTTEN + hashed_address(session, "suppression", address)

@@ -271,7 +271,7 @@ class LaneState(Base):
 class Suppression(Base):
     """An address that must not be written to: at all, or with marketing.
 
-    Of somebody who was forgotten `address` holds a keyed hash (`suppression.hashed`).
+    Of somebody who was forgotten `address` holds a salted hash (`database.hashed_address`).
     """
 
     __tablename__ = "suppressions"

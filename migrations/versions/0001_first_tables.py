@@ -32,6 +32,13 @@ def upgrade() -> None:
     op.create_index("ix_signups_email", "signups", ["email"])
 
     op.create_table(
+        "salts",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_salts"),
+    )
+
+    op.create_table(
         "outbox",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("task", sa.String(length=16), nullable=False, server_default="email"),
@@ -240,6 +247,7 @@ def downgrade() -> None:
         "attempts",
         "outbox_bodies",
         "outbox",
+        "salts",
         "signups",
         "users",
     ):
