@@ -69,8 +69,8 @@ def _trust_proxies(app: Flask) -> None:
 def _bind_extensions(app: Flask) -> None:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    limiter.init_app(app)  # before the CSRF check, which parses the form
     csrf.init_app(app)
-    limiter.init_app(app)
     email.init_app(app)
     with app.app_context():
         prepare(db.engine)

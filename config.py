@@ -30,6 +30,7 @@ from setting_types import (
 )
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
+MAX_BODY = 64 * 1024  # bytes; deploy/nginx.conf says the same
 # Seconds that one request may lose to a store of rate limits that is down or silent.
 REDIS_TIMEOUTS = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
 
@@ -251,7 +252,7 @@ def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
         "RATELIMIT_STORAGE_OPTIONS": REDIS_TIMEOUTS if values["REDIS_URL"] else {},
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(values["REDIS_URL"]),
         "TRUSTED_HOSTS": [host, "127.0.0.1", "localhost", "[::1]"],
-        "MAX_CONTENT_LENGTH": 1024 * 1024,
+        "MAX_CONTENT_LENGTH": MAX_BODY,
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,

@@ -26,6 +26,7 @@ from database import changed_rows, db
 from models import User
 
 blueprint = Blueprint("accounts", __name__)
+form_limit(blueprint)
 
 RESET_SENT = "If there is an account for this address, a link is on its way to it."
 # Compared with when nobody has the address, so that the answer takes as long.
@@ -33,7 +34,6 @@ NOBODYS_HASH = generate_password_hash("nobody has this password")
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
-@form_limit
 def login() -> ResponseReturnValue:
     """The log-in page; afterwards to `next`, if that is a path of ours."""
     form = LoginForm.from_page()
@@ -50,7 +50,6 @@ def login() -> ResponseReturnValue:
 
 
 @blueprint.post("/logout")
-@form_limit
 def logout() -> ResponseReturnValue:
     """Forget the session."""
     session.clear()
@@ -75,7 +74,6 @@ def api_password_reset() -> ResponseReturnValue:
 
 
 @blueprint.route("/forgot-password", methods=["GET", "POST"])
-@form_limit
 def forgot_password() -> ResponseReturnValue:
     """Ask for a reset link."""
     form = ForgotPasswordForm.from_page()
@@ -87,7 +85,6 @@ def forgot_password() -> ResponseReturnValue:
 
 
 @blueprint.route("/reset-password", methods=["GET", "POST"])
-@form_limit
 def reset_password() -> ResponseReturnValue:
     """The page behind the emailed link. Looking at it uses nothing up; the POST works once."""
     # `no-referrer` would hide the page from the CSRF check over https.

@@ -13,11 +13,11 @@ from blueprints.limits import form_limit
 from database import db, why_unavailable
 
 blueprint = Blueprint("contact", __name__)
+form_limit(blueprint)
 logger = logging.getLogger(__name__)
 
 
 @blueprint.route("/contact", methods=["GET", "POST"])
-@form_limit
 def contact() -> ResponseReturnValue:
     """Show the form, or send it and redirect, so that a reload sends nothing again."""
     form = ContactForm.from_page()

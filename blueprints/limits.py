@@ -26,6 +26,8 @@ def _is_refused(response: Response) -> bool:
 
 
 send_limit = limiter.limit(_rate("RATELIMIT_SEND"), key_func=rate_limit_key)
+# On a blueprint it counts before the CSRF check parses the form, on a view only after it; a view
+# with a limit of its own is not counted for its blueprint.
 form_limit = limiter.limit(_rate("RATELIMIT_FORM"), methods=["POST"], key_func=rate_limit_key)
 # The token is checked before a view's own limit counts, so wrong guesses are counted apart.
 guess_limit = limiter.shared_limit(

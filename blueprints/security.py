@@ -3,13 +3,21 @@
 import hmac
 from typing import Any
 
-from flask import Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import BadRequest, HTTPException
 
 PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+
+
+_body_limits: dict[str, int] = {}  # bytes, by the name of the blueprint
+
+
+def take_bodies(blueprint: Blueprint, limit: int) -> None:
+    """Let the views of `blueprint` take bodies of up to `limit` bytes in place of `MAX_BODY`."""
+    _body_limits[blueprint.name] = limit
 
 
 def init_app(app: Flask) -> None:
@@ -19,10 +27,12 @@ def init_app(app: Flask) -> None:
 
 
 def _read_body(endpoint: str | None, _values: dict[str, Any] | None) -> None:
-    # Left alone, a chunked body over MAX_CONTENT_LENGTH is cut off there without a word, and one
+    # Left alone, a chunked body over the limit is cut off there without a word, and one
     # that the client broke off passes for whole.
     if endpoint is None:
         return
+    if request.blueprint in _body_limits:
+        request.max_content_length = _body_limits[request.blueprint]
     try:
         body = request.get_data()
         if request.content_length is None:

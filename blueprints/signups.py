@@ -36,7 +36,6 @@ def api_signup() -> ResponseReturnValue:
 
 
 @blueprint.route("/signup", methods=["GET", "POST"])
-@form_limit
 def signup() -> ResponseReturnValue:
     """The sign-up page. Its browser is known again when the link is opened in it."""
     form = SignupPageForm.from_page()
@@ -49,7 +48,6 @@ def signup() -> ResponseReturnValue:
 
 
 @blueprint.route("/confirm/<token>", methods=["GET", "POST"])
-@form_limit
 def confirm(token: str) -> ResponseReturnValue:
     """The page behind the emailed link. Looking at it changes nothing; the POST works once.
 

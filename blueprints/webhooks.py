@@ -8,11 +8,13 @@ from flask.typing import ResponseReturnValue
 
 import webhooks
 from blueprints.errors import ApiError
+from blueprints.security import take_bodies
 from extensions import csrf, limiter
 from providers import PROVIDERS, Headers, RawEvent, UnusableEvent, Webhook
 
 blueprint = Blueprint("webhooks", __name__)
 csrf.exempt(blueprint)  # signatures say who posts
+take_bodies(blueprint, 1024 * 1024)  # bytes; SendGrid posts many events at once
 logger = logging.getLogger(__name__)
 
 WEBHOOKS = {name: each.webhook for name, each in PROVIDERS.items() if each.webhook}

@@ -17,6 +17,7 @@ from extensions import email as email_service
 from message import EmailMessage, to_mime
 
 blueprint = Blueprint("preview", __name__)
+form_limit(blueprint)
 
 SENT = Markup('On its way to {} by {}. <a href="{}">See what becomes of it in the inbox</a>.')
 
@@ -55,7 +56,6 @@ def eml(name: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/preview/<name>")
-@form_limit
 def send(name: str) -> ResponseReturnValue:
     """Send a sample to the address that was typed, through the provider and the outbox."""
     email = _email(name)

@@ -71,7 +71,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
         422,
         {"name": "Use one line of ordinary characters."},
     ),
-    "too much": ({"json": GOOD | {"more": "x" * 1024 * 1024}}, 413, {}),
+    "too much": ({"json": GOOD | {"more": "x" * 64 * 1024}}, 413, {}),
 }
 
 

@@ -31,9 +31,9 @@ MALFORMED = {
     "true": b"true",
     "NaN": b"NaN",
     "1e400": b"1e400",
-    "deep list": b"[" * 100_000,
-    "deep object": b'{"email":' * 100_000,
-    "deep and closed": b'{"email":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "deep list": b"[" * 60_000,
+    "deep object": b'{"email":' * 7_000,
+    "deep and closed": b'{"email":' + b"[" * 30_000 + b"]" * 30_000 + b"}",
     "5,000 digits": b'{"email": "a@b.co", "name": ' + b"9" * 5000 + b"}",
     "bad UTF-8": b'{"email": "a@b.co", "name": "\xff"}',
     "raw NUL": b'{"email": "a@b.co", "name": "A\x00"}',
@@ -46,10 +46,10 @@ BAD_EMAILS = [
     "a", "@", "a@b", "a@@b.co", "a@b.co, c@d.co", "a@b.co;c@d.co", "a@b.co\nBcc: c@d.co",
     f"a{NUL}@b.co", f"a@b.co{NUL}", f"a{HALF}@b.co", f"a@b{SEPARATOR}.co",
     "Ann <a@b.co>", "<a@b.co>", '"a b"@b.co', "a@[127.0.0.1]", "ä@b.co",
-    f"a@{'b' * 320}.co", "a" * 900_000, "a@b.co?cc=c@d.co",
+    f"a@{'b' * 320}.co", "a" * 60_000, "a@b.co?cc=c@d.co",
 ]  # fmt: skip
 BAD_TEXTS = [f"A{NUL}", f"A{HALF}", f"A{SEPARATOR}B", "A\x85B", "A\x1b[31m"]
-BAD_NAMES = [*BAD_TEXTS, "A\nB", "A" * 101, "A" * 900_000]
+BAD_NAMES = [*BAD_TEXTS, "A\nB", "A" * 101, "A" * 60_000]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -127,7 +127,8 @@ def test_a_body_without_end_is_413(client: FlaskClient, path: str, chunked: bool
     )
     assert (answer.status_code, answer.is_json) == (413, True)
     if chunked:
-        assert body.tell() < 1_500_000, "more was read than is accepted"
+        accepted = 1024 * 1024 if "webhooks" in path else 64 * 1024
+        assert body.tell() < accepted * 1.5, "more was read than is accepted"
 
 
 PAGE_BODIES = {

@@ -8,6 +8,10 @@ from tests.blueprints.conftest import PRODUCTION
 from tests.conftest import MakeApp
 
 GOOD = {"email": "ann@example.com", "name": "Ann"}
+FORMS = (
+    "/signup", "/login", "/logout", "/forgot-password", "/reset-password", "/contact",
+    "/preview/welcome",
+)  # fmt: skip
 
 
 def statuses(client: FlaskClient, path: str, count: int, **options: object) -> list[int]:
@@ -30,11 +34,7 @@ def test_the_default_rates_are_10_sends_and_5_forms_a_minute(make_app: MakeApp):
     assert statuses(client, "/api/password-reset", 6, json=GOOD) == [202] * 5 + [429]
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/signup", "/login", "/logout", "/forgot-password", "/reset-password", "/contact",
-     "/api/signup", "/api/password-reset"],
-)  # fmt: skip
+@pytest.mark.parametrize("path", [*FORMS, "/api/signup", "/api/password-reset"])
 def test_a_form_is_limited_in_posts_but_not_in_looks(make_app: MakeApp, path: str):
     client = make_app(RATELIMIT_ENABLED=True, RATELIMIT_FORM="1/hour").test_client()
     for _ in range(3):
@@ -45,6 +45,14 @@ def test_a_form_is_limited_in_posts_but_not_in_looks(make_app: MakeApp, path: st
     assert 3500 < int(refused.headers["Retry-After"]) < 3610
     assert refused.is_json == path.startswith("/api/")
     assert "too many requests" in refused.text
+
+
+def test_posts_without_a_csrf_token_count_as_well(make_app: MakeApp):
+    client = make_app(
+        RATELIMIT_ENABLED=True, RATELIMIT_FORM="2/hour", WTF_CSRF_ENABLED=True
+    ).test_client()
+    for path in FORMS:
+        assert (path, statuses(client, path, 3, data={})) == (path, [400, 400, 429])
 
 
 def test_a_checked_token_is_counted_and_everybody_else_by_address(make_app: MakeApp):

@@ -53,8 +53,9 @@ def limited_app(make_app: MakeApp) -> Flask:
 def test_every_route_that_takes_a_post_has_a_rate_limit_or_a_signature(make_app: MakeApp):
     views = sorted(without_limit(limited_app(make_app)) - EXEMPT)
     assert views == [], (
-        "these views send or store for whoever asks, as often as they ask: put `@form_limit` of "
-        "blueprints/limits.py on each, or name it in EXEMPT, at the top of this file"
+        "these views send or store for whoever asks, as often as they ask: put "
+        "`form_limit(blueprint)` of blueprints/limits.py below their blueprint, or name them in "
+        "EXEMPT, at the top of this file"
     )
 
 

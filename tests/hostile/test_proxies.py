@@ -8,7 +8,7 @@ from redis import Redis
 from tests.hostile.pages import Visitor
 from tools.fixtures import StartSite
 from tools.servers import Valkey
-from tools.site import HOST, JSON, Site
+from tools.site import FORM, HOST, JSON, Site
 from tools.wire import Header, WireAnswer
 
 LIMIT = 5  # RATELIMIT_FORM's default, a minute
@@ -62,6 +62,8 @@ def test_without_a_proxy_no_forged_address_escapes_the_limit(behind: Site, proxi
     assert Counter(answer.status for answer in answers) == {202: LIMIT, 429: 100 - LIMIT}
     waits = [answer.header("Retry-After") for answer in answers if answer.status == 429]
     assert [wait for wait in waits if not wait or not 1 <= int(wait) <= 61] == []
+    without_token = [behind.send("POST", "/login", [FORM], b"a=b").status for _ in range(LIMIT + 1)]
+    assert without_token == [400] * LIMIT + [429]
 
 
 @pytest.mark.parametrize("proxies", COUNTED)
