@@ -1,5 +1,6 @@
 """The one place that knows every part: `create_app`, with `app` and `email` for servers."""
 
+import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ from outbox import reputation, running
 
 ROOT = Path(__file__).parent
 
+logger = logging.getLogger(__name__)
+
 __all__ = ["create_app", "email"]
 
 
@@ -49,6 +52,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app.context_processor(_brand)
     blueprints.init_app(app)
     app.cli.add_command(cli.email_commands)
+    if config.debugs_in_public(app.config):
+        url = app.config["APP_URL"]
+        logger.warning("FLASK_DEBUG=1 and APP_URL=%s: %s", url, config.PUBLIC_DEBUG)
     running.start_if_serving(app)
     return app
 

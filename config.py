@@ -4,6 +4,7 @@
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from errors import ConfigurationError, EmailSendError
 from message import Address
 from providers import PROVIDERS
 from setting_types import (
+    LOOPBACK,
     Setting,
     any_text,
     boolean,
@@ -30,6 +32,11 @@ from setting_types import (
 )
 
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"  # noqa: S105  refused in production
+PUBLIC_DEBUG = (
+    "whoever reaches it knows the SECRET_KEY of development, and may send without an API_TOKEN; "
+    "set FLASK_DEBUG=0, or both of these while a tunnel lets webhooks in"
+)
+DEBUG_NAMES = ("FLASK_DEBUG", "FLASK_DEBUG_FILE")
 MAX_BODY = 64 * 1024  # bytes; deploy/nginx.conf says the same
 # Seconds that one request may lose to a store of rate limits that is down or silent.
 REDIS_TIMEOUTS = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": None}
@@ -95,6 +102,7 @@ SETTINGS = (
     Setting("DATABASE_URL", database_url, "sqlite:///app.db"),
     Setting("REDIS_URL", redis_url),
     Setting("API_TOKEN", header_value),
+    Setting("METRICS_TOKEN", header_value),
     Setting("STRIPE_WEBHOOK_SECRET", comma_list),
     Setting("RATELIMIT_ENABLED", boolean, "true"),
     Setting("RATELIMIT_SEND", rate, "10/minute"),
@@ -106,9 +114,21 @@ SETTINGS = (
 
 
 def read_environment() -> dict[str, str]:
-    """The process's variables over those of `.env` beside this file."""
+    """The process's variables over those of `.env` beside this file.
+
+    FLASK_DEBUG of `.env` counts for `flask` and `celery` alone: a file that was copied to a server
+    must not open the inbox there, whichever program serves.
+    """
     stored = dotenv_values(Path(__file__).with_name(".env"))
+    if _command() not in ("flask", "celery"):
+        stored = {key: value for key, value in stored.items() if key not in DEBUG_NAMES}
     return {key: value for key, value in stored.items() if value is not None} | dict(os.environ)
+
+
+def _command() -> str:
+    """What runs, as typed: `flask` for `.venv/bin/flask` and for `python -m flask` alike."""
+    path = Path(next(iter(sys.argv), ""))
+    return path.parent.name if path.stem == "__main__" else path.stem
 
 
 def load(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,13 +148,18 @@ def load(given: Mapping[str, Any]) -> dict[str, Any]:
     _check_together(values, debug, problems)
     if problems:
         mode = "development" if debug else "production"
-        example = ".env.example" if debug else ".env.example; in development: cp .env.example .env"
+        start = "" if debug else "; in development: cp .env.example .env, then flask run"
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise ConfigurationError(
             f"the settings cannot work in {mode}; correct them in the environment or in .env "
-            f"(see {example}):\n{lines}"
+            f"(see .env.example{start}):\n{lines}"
         )
     return values | _flask_settings(values)
+
+
+def debugs_in_public(settings: Mapping[str, Any]) -> bool:
+    """Whether development is reached from elsewhere, as through a tunnel for webhooks."""
+    return bool(settings["DEBUG"]) and urlsplit(settings["APP_URL"]).hostname not in LOOPBACK
 
 
 def _given_value(name: str, given: Mapping[str, Any], problems: list[str]) -> Any:

@@ -5,9 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# A copied development .env must not open the inbox to the world.
-os.environ.setdefault("FLASK_DEBUG", "0")
-
 import log_setup
 from config import load, read_environment
 from errors import ConfigurationError

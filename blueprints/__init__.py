@@ -1,6 +1,6 @@
 """The HTTP side: a blueprint is the name `blueprint` in a file beside these, found by looking.
 
-Those in `dev/`, the inbox and the gallery, exist in debug only.
+Those in `dev/`, the inbox and the gallery, exist in debug only, and for this machine alone.
 """
 
 import importlib
@@ -13,9 +13,10 @@ from blueprints import errors, security, sessions
 
 def init_app(app: Flask) -> None:
     """Register every blueprint, and what holds for all routes."""
-    for package in ("blueprints", "blueprints.dev") if app.debug else ("blueprints",):
-        for blueprint in _blueprints_in(package):
-            app.register_blueprint(blueprint)
+    development = _blueprints_in("blueprints.dev") if app.debug else []
+    for blueprint in [*_blueprints_in("blueprints"), *development]:
+        app.register_blueprint(blueprint)
+    security.keep_local(app, development)
     errors.init_app(app)
     security.init_app(app)
     app.context_processor(sessions.page_context)

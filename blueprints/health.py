@@ -1,14 +1,21 @@
-"""Alive (`/healthz`), able to serve (`/readyz`), emails flow (`/deliveryz`), and `/metrics`."""
+"""Alive (`/healthz`), able to serve (`/readyz`), emails flow (`/deliveryz`), and `/metrics`.
+
+Words and numbers are for this machine and for the bearer of METRICS_TOKEN.
+"""
 
 from collections.abc import Iterable
+from typing import Any
 
 from flask import Blueprint, Response, jsonify
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
 
 import outbox
+from blueprints.security import bearer_token_matches, is_local
 from database import transaction
 from extensions import limiter
 from outbox import readiness
@@ -30,8 +37,8 @@ def readyz() -> ResponseReturnValue:
     It is for whoever sends requests here: emails that wait are no reason to go elsewhere.
     """
     problem = readiness.database_problem()
-    status = "unavailable" if problem else "ok"
-    return jsonify(status=status, parts={"database": _in_words(problem)}), _status(problem)
+    parts = {"database": _in_words(problem)}
+    return _answer("unavailable" if problem else "ok", problem, {"parts": parts})
 
 
 @blueprint.get("/deliveryz")
@@ -41,10 +48,10 @@ def deliveryz() -> ResponseReturnValue:
     A paused provider or paused marketing is no reason for 503: what waits for it is not late.
     """
     if problem := readiness.database_problem():
-        return jsonify(status="unavailable", problem=f"the database {_in_words(problem)}"), 503
+        words = {"problem": f"the database {_in_words(problem)}"}
+        return _answer("unavailable", problem, words)
     flow = readiness.flow()
-    body = {
-        "status": "late" if flow.problem else "ok",
+    about_flow = {
         "problem": _in_words(flow.problem) if flow.problem else None,
         "due": flow.due,
         "other_hosts": flow.other_hosts,
@@ -52,19 +59,31 @@ def deliveryz() -> ResponseReturnValue:
         "providers": flow.providers,
         "marketing": flow.marketing,
     }
-    return jsonify(body), _status(flow.problem)
+    return _answer("late" if flow.problem else "ok", flow.problem, about_flow)
 
 
 @blueprint.get("/metrics")
 def metrics() -> ResponseReturnValue:
     """Counts from the database, so that every process reports the same."""
+    if not _may_read():
+        raise Unauthorized(
+            "send Authorization: Bearer METRICS_TOKEN", www_authenticate=WWWAuthenticate("bearer")
+        )
     registry = CollectorRegistry()
     registry.register(_OutboxCollector())
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-def _status(problem: readiness.Problem | None) -> int:
-    return 503 if problem else 200
+def _may_read() -> bool:
+    return is_local() or bearer_token_matches("METRICS_TOKEN")
+
+
+def _answer(
+    status: str, problem: readiness.Problem | None, words: dict[str, Any]
+) -> ResponseReturnValue:
+    """Anybody gets the status; what stands behind it is for who may read it."""
+    body = {"status": status} | (words if _may_read() else {})
+    return jsonify(body), 503 if problem else 200
 
 
 def _in_words(problem: readiness.Problem | None) -> str:

@@ -3,13 +3,15 @@
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
+from blueprints.security import is_local
+
 blueprint = Blueprint("home", __name__)
 
 
 @blueprint.get("/")
 def index() -> ResponseReturnValue:
     """The front door."""
-    if not current_app.debug:
+    if not (current_app.debug and is_local()):
         return render_template("pages/landing.html")
     return render_template(
         "pages/home.html",

@@ -1,16 +1,24 @@
-"""Whole request bodies, headers on every response, and the API's bearer token."""
+"""Whole request bodies, headers on every response, bearer tokens, and who is on this machine."""
 
 import hmac
+from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, abort, current_app, has_request_context, request
 from werkzeug.exceptions import BadRequest, HTTPException
+
+from setting_types import LOOPBACK
 
 PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
 
+
+FORWARDING = ("Forwarded", "Via", "X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip")
+"""Headers by which proxies and tunnels say for whom they ask, beside `X-Forwarded-...`."""
 
 _body_limits: dict[str, int] = {}  # bytes, by the name of the blueprint
 
@@ -56,9 +64,45 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-def bearer_token_matches() -> bool:
-    """Whether the request carries API_TOKEN, compared in constant time on bytes."""
-    expected = current_app.config["API_TOKEN"]
+def keep_local(app: Flask, blueprints: Iterable[Blueprint]) -> None:
+    """Let these exist for requests from this machine alone; for others they are a 404."""
+    names = {blueprint.name for blueprint in blueprints}
+
+    def refuse_others(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
+        if request.blueprint in names and not is_local():
+            abort(404)
+
+    app.url_value_preprocessor(refuse_others)  # before the CSRF check, whose 400 would tell
+
+
+def is_local() -> bool:
+    """Whether there is a request that was made on this machine, and forwarded by nobody.
+
+    A tunnel or proxy on this machine is a local peer as well. Not every server lets us see its
+    headers, so the name that was asked for must be one of loopback too.
+    """
+    if not has_request_context() or any(map(_forwards, request.headers.keys())):
+        return False
+    before_proxies = request.environ.get("werkzeug.proxy_fix.orig", request.environ)
+    host = urlsplit(f"//{request.host}").hostname
+    return _is_loopback(before_proxies["REMOTE_ADDR"]) and (host or "") in LOOPBACK
+
+
+def _forwards(header: str) -> bool:
+    return header in FORWARDING or header.startswith("X-Forwarded-")
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        parsed = ip_address(address or "")  # a Unix socket has none
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+def bearer_token_matches(setting: str = "API_TOKEN") -> bool:
+    """Whether the request carries the token of `setting`, compared in constant time on bytes."""
+    expected = current_app.config[setting]
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if not expected or scheme.lower() != "bearer":
         return False

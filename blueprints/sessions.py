@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
 from blueprints.reset_tokens import password_fingerprint
+from blueprints.security import is_local
 from database import db
 from extensions import email
 from models import User
@@ -61,10 +62,11 @@ def page_context() -> dict[str, Any]:
 
     Emails and `/api/*` pass here too, and must not: `Vary: Cookie` would tell who has an account.
     """
+    shows_debug_pages = current_app.debug and is_local()
     return {
         "current_user": LocalProxy(_shown_user),
-        "debug_pages": current_app.debug,
-        "restriction": email.restriction if current_app.debug else "",
+        "debug_pages": shows_debug_pages,
+        "restriction": email.restriction if shows_debug_pages else "",
     }
 
 

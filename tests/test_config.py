@@ -303,6 +303,7 @@ class TestEnvironment:
     @pytest.fixture(autouse=True)
     def _own_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(config, "__file__", str(tmp_path / "config.py"))
+        monkeypatch.setattr("sys.argv", ["/srv/.venv/bin/flask", "run"])
         self.dotenv = tmp_path / ".env"
         for setting in config.SETTINGS:
             monkeypatch.delenv(setting.name, raising=False)
@@ -327,6 +328,41 @@ class TestEnvironment:
     ):
         self.dotenv.write_text("FLASK_DEBUG=1\n")
         monkeypatch.setenv("FLASK_DEBUG", "0")
+        assert "SECRET_KEY is required in production" in problems(read_environment())
+
+    @pytest.mark.parametrize(
+        ("program", "counts"),
+        [
+            ("/srv/.venv/bin/flask", True),
+            ("/srv/lib/flask/__main__.py", True),  # python -m flask
+            ("/srv/.venv/bin/celery", True),
+            ("/srv/lib/celery/__main__.py", True),
+            ("/srv/.venv/bin/gunicorn", False),
+            ("/srv/lib/gunicorn/__main__.py", False),
+            ("waitress-serve", False),
+            ("uwsgi", False),
+            ("/srv/flask/serve.py", False),
+            ("-c", False),
+            ("", False),
+        ],
+    )
+    def test_the_files_switch_counts_for_flask_and_celery_alone(
+        self, monkeypatch: pytest.MonkeyPatch, program: str, counts: bool
+    ):
+        monkeypatch.setattr("sys.argv", [program])
+        self.dotenv.write_text("FLASK_DEBUG=1\nAPP_NAME=File\n")
+        found = read_environment()
+        assert ("FLASK_DEBUG" in found, found["APP_NAME"]) == (counts, "File")
+        monkeypatch.setenv("FLASK_DEBUG", "1")
+        assert load(read_environment())["DEBUG"] is True
+
+    def test_no_file_of_the_switch_counts_either(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ):
+        (tmp_path / "on").write_text("1")
+        self.dotenv.write_text(f"FLASK_DEBUG_FILE={tmp_path / 'on'}\n")
+        assert load(read_environment())["DEBUG"] is True
+        monkeypatch.setattr("sys.argv", [])  # an interpreter inside a server may have none
         assert "SECRET_KEY is required in production" in problems(read_environment())
 
     def test_no_file_is_needed(self):

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cli.doctor.checks import Check, hint, ok, problem
-from config import SETTINGS
+from config import PUBLIC_DEBUG, SETTINGS, debugs_in_public
 from providers import PROVIDERS
 from setting_types import LOOPBACK
 
@@ -17,6 +17,7 @@ def check_leftovers(settings: Mapping[str, Any]) -> list[Check]:
     """What must be the user's own as soon as emails leave the machine."""
     found = {check.name: check for check in _samples(settings)} if sends(settings) else {}
     return [
+        _check_debug(settings),
         _check_app_url(settings),
         *(found.get(name, ok(name)) for name in ("postal-address", "app-name", "secret-key")),
         _check_api_token(settings),
@@ -26,6 +27,12 @@ def check_leftovers(settings: Mapping[str, Any]) -> list[Check]:
 def sends(settings: Mapping[str, Any]) -> bool:
     """Whether emails leave the machine."""
     return any(PROVIDERS[name].delivers for name in settings["EMAIL_PROVIDER"])
+
+
+def _check_debug(settings: Mapping[str, Any]) -> Check:
+    if debugs_in_public(settings):
+        return hint("debug", f"FLASK_DEBUG=1 and APP_URL is {settings['APP_URL']}", PUBLIC_DEBUG)
+    return ok("debug", "on" if settings["DEBUG"] else "off")
 
 
 def _check_app_url(settings: Mapping[str, Any]) -> Check:

@@ -64,6 +64,62 @@ def test_production_has_neither_inbox_nor_gallery(make_app: MakeApp, path: str):
     assert make_app(**PRODUCTION).test_client().get(path).status_code == 404
 
 
+STRANGERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "another machine": ({"REMOTE_ADDR": "203.0.113.7"}, {}),
+    "another machine of IPv6": ({"REMOTE_ADDR": "2001:db8::1"}, {}),
+    "a Unix socket": ({"REMOTE_ADDR": ""}, {}),
+    "a proxy here": ({}, {"X-Forwarded-For": "203.0.113.7"}),
+    "a proxy that says loopback": ({}, {"X-Forwarded-For": "127.0.0.1"}),
+    "a proxy that names the host": ({}, {"X-Forwarded-Host": "localhost"}),
+    "a standard proxy": ({}, {"Forwarded": "for=127.0.0.1"}),
+    "a gateway": ({}, {"Via": "1.1 gateway"}),
+    "nginx as in many tutorials": ({}, {"X-Real-IP": "203.0.113.7"}),
+    "a tunnel": ({}, {"CF-Connecting-IP": "203.0.113.7"}),
+    "a tunnel whose headers the server took away": ({}, {"Host": "shop.example.com"}),
+}
+PAGES = ("/inbox", "/inbox.json", f"/inbox/{UNKNOWN}", "/preview", "/preview/welcome")
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_for_whoever_comes_from_elsewhere_they_are_as_absent_as_anything_else(
+    make_app: MakeApp, proxies: int
+):
+    client = make_app(
+        APP_URL="https://shop.example.com", TRUSTED_PROXIES=proxies, WTF_CSRF_ENABLED=True
+    ).test_client()
+    for who, (peer, headers) in STRANGERS.items():
+        seen = {
+            path: client.get(path, environ_overrides=peer, headers=headers)
+            for path in ("/nothing", *PAGES)
+        }
+        absent = seen["/nothing"]
+        for path, answer in seen.items():
+            assert (who, path, answer.status_code) == (who, path, 404)
+            assert (answer.data, answer.headers) == (absent.data, absent.headers)
+        sent = client.post("/preview/welcome", environ_overrides=peer, headers=headers)
+        assert (who, sent.status_code) == (who, 404)
+        home = client.get("/", environ_overrides=peer, headers=headers).text
+        assert (who, "/inbox" in home, "curl" in home) == (who, False, False)
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("host", ["localhost:5000", "127.0.0.1"])
+def test_on_the_machine_itself_they_are_there(client: FlaskClient, peer: str, host: str):
+    for path in ("/inbox", "/preview/welcome"):
+        answer = client.get(path, environ_overrides={"REMOTE_ADDR": peer}, headers={"Host": host})
+        assert (path, answer.status_code) == (path, 200)
+
+
+def test_development_at_a_public_address_is_warned_of(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+):
+    make_app(APP_URL="http://localhost:5000")
+    make_app(**{**PRODUCTION, "APP_URL": "https://shop.example.com"})
+    assert "FLASK_DEBUG" not in caplog.text
+    make_app(APP_URL="https://shop.example.com")
+    assert "FLASK_DEBUG=1 and APP_URL=https://shop.example.com" in caplog.text
+
+
 def test_production_greets_and_links_to_nothing_that_is_not_there(make_app: MakeApp):
     client = make_app(**PRODUCTION).test_client()
     page = client.get("/").text

@@ -215,6 +215,38 @@ def test_metrics_count_the_outbox_by_state(
     assert samples["outbox_oldest_due_seconds", None] >= 3600
 
 
+TOKEN = "a token for the numbers"
+STRANGER = {"REMOTE_ADDR": "203.0.113.7"}
+
+
+@pytest.mark.parametrize("given", ["", TOKEN[:-1], "the token of the API", "\xff"])
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_strangers_get_a_status_and_no_words(make_app: MakeApp, token: str | None, given: str):
+    client = make_app(METRICS_TOKEN=token, API_TOKEN="the token of the API").test_client()
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {given}"}
+    for caller in (STRANGER, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, {"HTTP_FORWARDED": "for=x"}):
+        for path in ("/readyz", "/deliveryz", "/healthz"):
+            answer = client.get(path, environ_overrides=caller | headers)
+            assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
+        assert client.get("/metrics", environ_overrides=caller | headers).status_code == 401
+
+
+def test_a_stranger_is_told_of_no_reason(make_app: MakeApp, tmp_path: Path):
+    client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/empty.db").test_client()
+    for path in ("/readyz", "/deliveryz"):
+        answer = client.get(path, environ_overrides=STRANGER)
+        assert (answer.status_code, answer.get_json()) == (503, {"status": "unavailable"})
+
+
+def test_the_bearer_of_the_token_reads_all_from_anywhere(make_app: MakeApp):
+    client = make_app(METRICS_TOKEN=TOKEN).test_client()
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    assert "parts" in client.get("/readyz", environ_overrides=STRANGER, headers=bearer).get_json()
+    assert "due" in client.get("/deliveryz", environ_overrides=STRANGER, headers=bearer).get_json()
+    metrics = client.get("/metrics", environ_overrides=STRANGER, headers=bearer)
+    assert (metrics.status_code, "outbox_emails" in metrics.text) == (200, True)
+
+
 def test_without_tables_every_request_that_needs_them_is_503_and_the_log_names_the_command(
     make_app: MakeApp, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):

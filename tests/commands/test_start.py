@@ -35,6 +35,9 @@ def test_flask_run_in_a_fresh_clone_takes_the_curl_line_and_the_email_appears(
 
     wait_until(arrived, "the email in the inbox")
     assert requests.get(f"{url}/preview/welcome", timeout=10).status_code == 200
+    through_a_tunnel = {"X-Forwarded-For": "203.0.113.7"}
+    for path in ("/inbox", "/inbox.json", "/preview", "/preview/welcome"):
+        assert requests.get(url + path, headers=through_a_tunnel, timeout=10).status_code == 404
     assert "Alice" not in server.output()
     assert CURL["email"] not in server.output()
 
@@ -47,7 +50,7 @@ def test_flask_run_delivers_what_was_queued_before_without_any_traffic(run: Star
     queue += "    send_in_background(emails.welcome(to='ann@example.com', name='Ann'))\n"
     queue += "    db.session.commit()\n"
     (clone / "queue_one.py").write_text(queue)
-    script = run("python queue_one.py")
+    script = run("python queue_one.py", FLASK_DEBUG="1")
     assert script.process.wait(PATIENCE) == 0, script.output()
     server = run(f"flask run --port {free_port()}")
     server.wait_for_output("email accepted")
@@ -79,6 +82,20 @@ def test_gunicorn_without_settings_ends_with_one_message_that_lists_every_proble
     for name in ("SECRET_KEY", "APP_URL", "FROM_EMAIL", "EMAIL_PROVIDER"):
         assert said.count(f"  - {name} is required") == 1
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["gunicorn -c other.py --chdir {clone} app:app", "python serve.py"],
+)
+def test_a_copied_env_file_opens_nothing_under_any_other_server(
+    run: StartIn, clone: Path, command: str
+):
+    (clone / ".env").write_text((clone / ".env.example").read_text())  # says FLASK_DEBUG=1
+    (clone / "other.py").write_text("bind = '127.0.0.1:0'\n")
+    serve = "from wsgiref.simple_server import make_server\nfrom app import app\n"
+    (clone / "serve.py").write_text(f"{serve}make_server('127.0.0.1', 0, app).serve_forever()\n")
+    run(command.format(clone=clone)).wait_for_output("SECRET_KEY is required in production")
 
 
 @pytest.mark.parametrize("command", ["flask routes", "celery -A tasks worker --loglevel=info"])

@@ -13,6 +13,8 @@ from sqlalchemy import text as sql
 import cli.doctor.accounts
 import outbox
 import subscribers
+from cli.doctor.checks import Verdict
+from cli.doctor.leftovers import check_leftovers
 from database import db, utc_now
 from errors import AuthenticationFailed
 from message import EmailMessage
@@ -453,6 +455,13 @@ def test_development_has_nothing_to_complain_of_but_what_is_not_running(
     lines = [line for line in result.output.splitlines() if line.startswith("problem")]
     assert len(lines) == 1
     assert "web " in lines[0]
+
+
+def test_development_at_a_public_address_is_a_hint(make_app: MakeApp):
+    settings = make_app(APP_URL="https://shop.example.com").config
+    checks = {check.name: check for check in check_leftovers(settings)}
+    assert checks["debug"].verdict is Verdict.HINT
+    assert "may send without an API_TOKEN" in checks["debug"].remedy
 
 
 def test_the_checklist_shows_each_line_with_its_remedy_and_no_secret(clinic: Clinic):
