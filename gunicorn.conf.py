@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gunicorn.http import wsgi  # type: ignore[import-untyped]  # it ships no types
+
 import log_setup
 from config import load, read_environment
 from errors import ConfigurationError
@@ -45,6 +47,16 @@ logconfig_dict = {
         "gunicorn.access": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
     },
 }
+
+
+class _Nameless(wsgi.Response):  # type: ignore[misc]  # as above
+    """An answer without the `Server` header, which no setting of gunicorn's takes away."""
+
+    def default_headers(self) -> list[str]:
+        return [line for line in super().default_headers() if not line.startswith("Server:")]
+
+
+wsgi.Response = _Nameless
 
 
 def post_worker_init(worker: Any) -> None:

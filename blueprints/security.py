@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, current_app, has_request_context, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.exceptions import BadRequest, HTTPException
 
 from setting_types import LOOPBACK
@@ -16,6 +17,18 @@ PAGE_POLICY = (
     "form-action 'self'; frame-ancestors 'none'"
 )
 
+
+HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not `no-referrer`: over https the CSRF check needs to see where a form came from.
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""What every answer carries, unless its view says otherwise."""
 
 FORWARDING = ("Forwarded", "Via", "X-Real-Ip", "Cf-Connecting-Ip", "True-Client-Ip")
 """Headers by which proxies and tunnels say for whom they ask, beside `X-Forwarded-...`."""
@@ -32,6 +45,7 @@ def init_app(app: Flask) -> None:
     """Take bodies whole or not at all, and set the headers that a view has not set itself."""
     app.url_value_preprocessor(_read_body)  # comes before the CSRF check, which parses forms
     app.after_request(_add_headers)
+    app.session_interface = _UncachedSessions()
 
 
 def _read_body(endpoint: str | None, _values: dict[str, Any] | None) -> None:
@@ -54,14 +68,25 @@ def _read_body(endpoint: str | None, _values: dict[str, Any] | None) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", PAGE_POLICY)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    # Not `no-referrer`: over https the CSRF check needs to see where a form came from.
-    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
-    if request.is_secure:
-        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    headers = dict(HEADERS)
+    if request.endpoint == "static":
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # webmail shows a logo of ours
+    if request.path.startswith("/api/"):
+        headers["Cache-Control"] = "no-store"
+    if current_app.config["APP_URL"].startswith("https://"):
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    for name, value in headers.items():
+        response.headers.setdefault(name, value)
     return response
+
+
+class _UncachedSessions(SecureCookieSessionInterface):
+    """What was drawn for one browser, and all about accounts is, stays in no cache."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session.accessed:
+            response.headers.setdefault("Cache-Control", "no-store")
+        super().save_session(app, session, response)
 
 
 def keep_local(app: Flask, blueprints: Iterable[Blueprint]) -> None:

@@ -70,7 +70,11 @@ def attachment(email_id: UUID, index: int) -> ResponseReturnValue:
         as_attachment=not inline,
         download_name=file.filename,
     )
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers |= {
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cross-Origin-Opener-Policy": "unsafe-none",
+        "Cross-Origin-Resource-Policy": "cross-origin",  # which is what a sandboxed frame is
+    }
     return response
 
 

@@ -8,6 +8,11 @@ POLICY = (
     "default-src 'none'; img-src https: data: 'self'; style-src 'unsafe-inline'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Frame-Options": "SAMEORIGIN",
+    "Cross-Origin-Opener-Policy": "unsafe-none",  # a sandboxed page may have no other
+}
 BASE = '<base target="_blank">'
 DARK_RULES = re.compile(r"@media\s*\(\s*prefers-color-scheme:\s*dark\s*\)")
 IN_SCHEME = {"light": "@media not all", "dark": "@media all"}
@@ -17,7 +22,7 @@ def mail_html(html: str) -> Response:
     """The body as sent, with links that open in a new tab rather than inside the frame."""
     body, found = re.subn(r"(?i)(<head(\s[^>]*)?>)", rf"\1{BASE}", html, count=1)
     body = body if found else BASE + html
-    return Response(body, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
+    return Response(body, mimetype="text/html", headers=HEADERS)
 
 
 def in_scheme(html: str, scheme: str) -> str:

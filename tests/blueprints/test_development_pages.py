@@ -218,6 +218,7 @@ def test_a_body_is_shown_as_sent_in_a_sandbox_with_links_that_leave_it(
     answer = client.get(f"/inbox/{send(app, html=html, text='text')}/body")
     assert answer.text == shown
     assert answer.headers["Content-Security-Policy"] == POLICY
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert answer.mimetype == "text/html"
 
 
@@ -241,6 +242,8 @@ def test_pictures_of_the_body_are_shown_and_other_files_downloaded(client: Flask
         kind = "inline" if file.content_type == "image/png" else "attachment"
         assert answer.headers["Content-Disposition"].startswith(f"{kind}; filename")
         assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        # Without it a browser shows no picture in a sandboxed frame, whose origin is nobody's.
+        assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     name = client.get(f"{path}/2").headers["Content-Disposition"]
     assert "filename*=UTF-8''%C3%A9%20%E4%B8%AD%22.html" in name

@@ -74,7 +74,12 @@ def test_every_answer_carries_the_headers(production: FlaskClient, path: str, st
         assert response.status_code == status
         assert response.headers["Content-Security-Policy"] == PAGE_POLICY
         assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["X-Frame-Options"] == "DENY"
         assert response.headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+        assert "camera=()" in response.headers["Permissions-Policy"]
+        assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        shared = "cross-origin" if path.startswith("/static/") else "same-origin"
+        assert response.headers["Cross-Origin-Resource-Policy"] == shared
         assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
@@ -93,8 +98,30 @@ def test_the_page_policy_lets_in_nothing_foreign():
     assert "unsafe" not in PAGE_POLICY
 
 
-def test_plain_http_promises_no_https(probes: FlaskClient):
+def test_https_is_promised_by_the_address_of_the_app_however_it_is_asked(
+    probes: FlaskClient, production: FlaskClient
+):
     assert "Strict-Transport-Security" not in probes.get("/").headers
+    assert "Strict-Transport-Security" in production.get("/", base_url="http://localhost").headers
+
+
+PRIVATE = (
+    "/login", "/signup", "/forgot-password", "/reset-password", "/reset-password?token=x",
+    "/account", "/api/send", "/api/emails/1", "/api/nothing", "/api/webhooks/stripe",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nothing_about_an_account_and_no_answer_of_the_api_is_kept_in_a_cache(
+    production: FlaskClient, path: str, method: str
+):
+    assert production.open(path, method=method).headers["Cache-Control"] == "no-store"
+
+
+def test_a_page_of_ones_own_that_reads_the_session_is_kept_in_no_cache_either(probes: FlaskClient):
+    assert probes.get("/probe/caller").headers["Cache-Control"] == "no-store"
+    assert "Cache-Control" not in probes.get("/probe/own").headers
 
 
 @pytest.mark.parametrize(
@@ -164,7 +191,6 @@ def test_forwarded_headers_are_believed_only_behind_a_proxy(
     assert response.json == {
         "address": address, "host": host, "scheme": scheme, "counted_as": address,
     }  # fmt: skip
-    assert ("Strict-Transport-Security" in response.headers) is (scheme == "https")
 
 
 def test_with_two_proxies_the_address_before_both_counts(make_app: MakeApp):

@@ -67,7 +67,8 @@ def test_gunicorn_starts_with_the_least_that_production_needs_and_hides_inbox_an
     server.wait_for_http(f"{url}/healthz")
     for path in ("/inbox", "/preview", "/preview/welcome", "/inbox.json"):
         assert requests.get(url + path, timeout=10).status_code == 404
-    assert requests.get(f"{url}/readyz", timeout=10).status_code == 200
+    ready = requests.get(f"{url}/readyz", timeout=10)
+    assert (ready.status_code, ready.headers.get("Server")) == (200, None)
     assert requests.post(f"{url}/api/send", json=CURL, timeout=10).status_code == 503
     requests.get(f"{url}/reset-password?token=very-secret-token", timeout=10)
     wait_until(lambda: "/reset-password" in server.output(), "the access log")
