@@ -269,13 +269,13 @@ def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
     secure = values["APP_URL"].startswith("https://")
     host = urlsplit(values["APP_URL"]).hostname
     is_sqlite = str(values["DATABASE_URL"]).startswith("sqlite")
+    redis = values["REDIS_URL"]
     return {
         "DEBUG": values["FLASK_DEBUG"],
         "SQLALCHEMY_DATABASE_URI": values["DATABASE_URL"],
         "SQLALCHEMY_ENGINE_OPTIONS": {} if is_sqlite else {"pool_pre_ping": True},
-        "RATELIMIT_STORAGE_URI": values["REDIS_URL"] or "memory://",
-        "RATELIMIT_STORAGE_OPTIONS": REDIS_TIMEOUTS if values["REDIS_URL"] else {},
-        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": bool(values["REDIS_URL"]),
+        "RATELIMIT_STORAGE_URI": f"forgiving+{redis}" if redis else "memory://",
+        "RATELIMIT_STORAGE_OPTIONS": REDIS_TIMEOUTS if redis else {},
         "TRUSTED_HOSTS": [host, "127.0.0.1", "localhost", "[::1]"],
         "MAX_CONTENT_LENGTH": MAX_BODY,
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",

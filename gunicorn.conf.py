@@ -59,6 +59,16 @@ class _Nameless(wsgi.Response):  # type: ignore[misc]  # as above
 wsgi.Response = _Nameless
 
 
+def when_ready(server: Any) -> None:
+    """Say once, and not in each worker, what the settings cost."""
+    if settings["RATELIMIT_ENABLED"] and not settings["REDIS_URL"]:
+        server.log.warning(
+            "REDIS_URL is not set: each of %d workers counts RATELIMIT_SEND and RATELIMIT_FORM by "
+            "itself, so together they let %d times as much through",
+            *(server.cfg.workers, server.cfg.workers),
+        )
+
+
 def post_worker_init(worker: Any) -> None:
     """Start delivery in the worker, after the fork and before any traffic."""
     # A thread that comes back from the disk or the network waits so long (seconds) for one that

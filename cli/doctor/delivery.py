@@ -102,9 +102,9 @@ def check_calls(name: str, account: Check) -> Check:
 
 
 def check_redis(settings: Mapping[str, Any]) -> Check | None:
-    """Whether Redis answers; None if it is not used."""
+    """Whether Redis answers; None where nothing is lost without it."""
     if not settings["REDIS_URL"]:
-        return None
+        return _check_counting_alone(settings)
     patience = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
     try:
         with Redis.from_url(settings["REDIS_URL"], **{**REDIS_TIMEOUTS, **patience}) as redis:
@@ -112,6 +112,18 @@ def check_redis(settings: Mapping[str, Any]) -> Check | None:
     except (RedisError, OSError) as error:
         return problem("redis", f"Redis does not answer: {error}", "start it, or check REDIS_URL")
     return ok("redis")
+
+
+def _check_counting_alone(settings: Mapping[str, Any]) -> Check | None:
+    if settings["DEBUG"] or not settings["RATELIMIT_ENABLED"]:
+        return None
+    return hint(
+        "redis",
+        "REDIS_URL is not set, so each process counts RATELIMIT_SEND and RATELIMIT_FORM by itself: "
+        "4 workers let 4 times as much through, and forget it when they restart. What one account "
+        "or recipient may cause is counted in the database, exactly",
+        "set REDIS_URL if several processes serve",
+    )
 
 
 def check_workers(settings: Mapping[str, Any], redis: Check | None) -> Check | None:
