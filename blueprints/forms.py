@@ -1,6 +1,7 @@
 """One form class serves the page and the JSON route; this file reads both kinds of input."""
 
 import json
+import re
 from typing import Any, Self
 
 from flask import current_app, request
@@ -12,6 +13,8 @@ from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from blueprints.errors import ApiError
 from errors import InvalidMessage
 from message import Address, one_line
+
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def usable_address(form: FlaskForm, field: Any) -> None:
@@ -26,8 +29,13 @@ def usable_address(form: FlaskForm, field: Any) -> None:
 
 
 def words_on_one_line(form: FlaskForm, field: Any) -> None:
-    """The field holds words on one line, without control characters."""
+    """The field holds words on one line, without control characters and in one direction.
+
+    Characters that turn the direction of what follows would turn our own words in a subject, too.
+    """
     field.data = (field.data or "").strip()
+    if _TURNS.search(field.data):
+        raise ValidationError("Remove the invisible characters that change the direction of text.")
     try:
         one_line(field.data, field.name, 1000)
     except InvalidMessage:

@@ -7,7 +7,7 @@ from string import Template
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 40  # it becomes a function, a tag at the providers, and four file names
-IN_MODULE = {"email", "app_name"}  # what the new module imports under these names
+IN_MODULE = {"email", "app_name", "greeting_name"}  # what the new module imports under these names
 INDEX = Path("emails/__init__.py")
 # Parts of the index: an import on one line or in parentheses, and the list of what is exported.
 IMPORT = re.compile(r"^from emails\.(?P<module>\w+) import (?:\([^)]*\)|[^(\n]+)\n", re.MULTILINE)
@@ -19,6 +19,7 @@ FILES = {
 """$title."""
 
 from emails.compose import app_name, compose, email
+from emails.names import greeting_name
 from emails.samples import NAMES
 from message import AddressLike, EmailMessage
 
@@ -30,7 +31,7 @@ def $function(*, to: AddressLike, name: str) -> EmailMessage:
         "$name",
         to=to,
         subject=f"$title at {app_name()}",
-        name=name,
+        name=greeting_name(name),
     )
 ''',
     "templates/emails/$name.html": """\
@@ -39,7 +40,7 @@ def $function(*, to: AddressLike, name: str) -> EmailMessage:
 {% block preheader %}What the inbox shows behind the subject: say something new here.{% endblock %}
 {% block content %}
 {{ ui.heading("$title") }}
-{{ ui.paragraph("Hi " ~ name ~ ",") }}
+{{ ui.paragraph("Hi " ~ name ~ "," if name else "Hi,") }}
 {{ ui.paragraph("Say in a sentence or two why you write. Then say what there is to do.") }}
 {{ ui.button("Open " ~ brand.name, brand.url) }}
 {{ ui.fallback_link(brand.url) }}
@@ -51,7 +52,7 @@ def $function(*, to: AddressLike, name: str) -> EmailMessage:
 {% block content -%}
 $title
 
-Hi {{ name }},
+Hi{% if name %} {{ name }}{% endif %},
 
 Say in a sentence or two why you write. Then say what there is to do.
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from emails.compose import app_name, compose, email
+from emails.names import greeting_name
 from emails.samples import LONG_WORD, NAMES, TO
 from message import AddressLike, EmailMessage
 
@@ -30,10 +31,11 @@ def welcome(
     After a sign-up that is `confirm_url`, which confirms the address; pass as `expires_at` the
     moment from which it is useless. Without it, for an account that is there already, the log-in.
     """
+    name = greeting_name(name)
     return compose(
         "welcome",
         to=to,
-        subject=f"Welcome, {name}",
+        subject=f"Welcome, {name}" if name else f"Welcome to {app_name()}",
         name=name,
         confirm_url=confirm_url,
         expires_at=expires_at,
@@ -68,5 +70,8 @@ def password_reset(
 def account_exists(*, to: AddressLike, name: str) -> EmailMessage:
     """For the owner of an account whose address was used to sign up once more."""
     return compose(
-        "account-exists", to=to, subject=f"You already have an account at {app_name()}", name=name
+        "account-exists",
+        to=to,
+        subject=f"You already have an account at {app_name()}",
+        name=greeting_name(name),
     )

@@ -1,7 +1,8 @@
 """The email that the contact form sends to the site's owner."""
 
 from emails.compose import compose, email
-from emails.samples import HOSTILE, LONG_WORD, RIGHT_TO_LEFT
+from emails.names import greeting_name
+from emails.samples import HOSTILE, LINK, LONG_WORD, RIGHT_TO_LEFT
 from message import Address, AddressLike, EmailMessage
 
 NORMAL = {
@@ -24,16 +25,18 @@ NORMAL = {
         },
         "right to left": NORMAL
         | {"name": RIGHT_TO_LEFT, "message": "مرحبا،\n\nكم سعر الشحن إلى النرويج؟"},
+        "a link for a name": NORMAL | {"name": LINK},
         "hostile markup": NORMAL
         | {"name": HOSTILE, "message": "<script>alert(1)</script>\n</td></table>{{ 7 * 7 }}"},
     },
 )
 def contact_notice(*, to: AddressLike, name: str, email: str, message: str) -> EmailMessage:
     """What a visitor wrote. A reply goes to the visitor, who is never the sender."""
+    name = greeting_name(name)
     return compose(
         "contact-notice",
         to=to,
-        subject=f"New message from {name}",
+        subject=f"New message from {name}" if name else "New message",
         reply_to=Address(email, name),
         name=name,
         email=email,

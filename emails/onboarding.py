@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from emails.compose import app_name, compose, email
+from emails.names import greeting_name
 from emails.samples import NAMES
 from message import AddressLike, EmailMessage
 
@@ -20,7 +21,7 @@ def onboarding_day_3(
         "onboarding-day-3",
         to=to,
         subject=f"One thing to try in {app_name()} this week",
-        name=name,
+        name=greeting_name(name),
         category="marketing",
         send_at=send_at,
         intent_key=intent_key,

@@ -12,7 +12,7 @@ MAX_HEADERS = 50  # Sequenzy's limit
 
 # Control characters, the Unicode line separators, and halves of surrogate pairs: none of them
 # may reach a header, and JSON or PostgreSQL refuses most of them anyway.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,100}")
 _RESERVED = re.compile(
     r"from|sender|to|cc|bcc|reply-to|subject|date|message-id|mime-version|return-path|received"

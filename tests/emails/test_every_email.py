@@ -20,6 +20,7 @@ CASES = [
     for name, sample in email.samples.items()
 ]
 HOSTILE = [case for case in CASES if str(case.id).endswith("hostile markup")]
+LINKS = [case for case in CASES if str(case.id).endswith("a link for a name")]
 FRIENDLY = [case for case in CASES if case not in HOSTILE]
 
 
@@ -96,6 +97,14 @@ def test_markup_in_data_is_escaped_in_html_and_literal_in_text(email_app, email,
     for line in (line for value in values for line in value.splitlines()):
         assert escape(line) in message.html
         assert line in " ".join(message.text.split())
+
+
+@pytest.mark.parametrize(("email", "sample"), LINKS)
+def test_a_link_for_a_name_is_said_nowhere(email_app, email, sample):
+    message = email.compose(**sample)
+
+    assert "evil" not in f"{message.subject}{message.html}{message.text}{message.reply_to}"
+    assert not re.search(r" ,|  \w", message.subject + message.text)
 
 
 @pytest.mark.parametrize("email", all_emails().values(), ids=lambda email: email.name)

@@ -12,7 +12,7 @@ from tests.emails.clients import (
     USE_STYLE_SHEETS,
     for_outlook,
 )
-from tests.emails.test_every_email import CASES
+from tests.emails.test_every_email import CASES, LINKS
 from tools.browser import open_browser
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,8 @@ def tab():
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(case.values, id=case.id) for case in CASES],
+    # One without a name is laid out as one with a short name.
+    params=[pytest.param(case.values, id=case.id) for case in CASES if case not in LINKS],
 )
 def html(request, strict_app):
     """The HTML of every email with each of its samples in turn."""

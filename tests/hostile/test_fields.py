@@ -36,14 +36,15 @@ GOOD_ADDRESSES = (
 
 BAD_LINES = (
     "Ann\r\nBcc: all@example.org", "Ann\nX: y", "Ann\rX", "Ann\0", "Ann\x0bX", "Ann\x0cX",
-    "Ann\x1b[31m", "Ann\x7f", "Ann\x85X", "Ann\u2028X", "Ann\u2029X", "Ann\ud800", "Ann\udfff",
-    "A" * 101,
+    "Ann\x1b[31m", "Ann\x7f", "Ann\x80", "Ann\x85X", "Ann\x9b31m", "Ann\u2028X", "Ann\u2029X",
+    "Ann\ud800", "Ann\udfff", "A" * 101,
+    "\u202eevil", "Ann\u2066", "Ann\u200f", "\u061cAnn",
     "\ud83d", "\udc8c\ud83d", "A" * 60_000,
 )  # fmt: skip
 
 GOOD_LINES = (
     "Zoë 💌", "{{7*7}}", "{% include 'x' %}", "<script>evil()</script>", "'); DROP TABLE x;--",
-    "%0d%0aBcc: all@example.org", "=?utf-8?q?Ann?=", '"', "\\", "a@b.co", "عربي", "\u202eevil",
+    "%0d%0aBcc: all@example.org", "=?utf-8?q?Ann?=", '"', "\\", "a@b.co", "عربي", "An\u200cn",
 )  # fmt: skip
 
 ROUTES = ("/api/send", "/api/send-welcome", "/api/signup")
@@ -86,11 +87,23 @@ def test_an_unusual_name_stays_as_it_was_typed(site: Site):
 
 def test_the_subject_at_the_provider_is_one_line(site: Site, simulator_process: Simulator):
     recipient = f"{new_id()}@example.com"
-    name = "Zoë %0aBcc: all@example.org {{7*7}}"
+    name = "Zoë %0aBcc: all {{7*7}}"
     assert status(site, "/api/send", email=recipient, name=name) == 202
     [sent] = mail_to(simulator_process, recipient)
     assert name in sent["subject"]
     assert sent["recipients"] == [recipient]
+
+
+def test_a_name_like_a_link_is_taken_and_our_emails_do_not_say_it(
+    site: Site, simulator_process: Simulator
+):
+    name = "you won: https://evil.example"
+    ann, bob = f"{new_id()}@example.com", f"{new_id()}@example.com"
+    assert status(site, "/api/signup", email=ann, name=name) == 201
+    assert status(site, "/api/signup", email=ann, name=name) == 201
+    assert status(site, "/api/send", email=bob, name=name) == 202
+    sent = [*mail_to(simulator_process, ann, 2), *mail_to(simulator_process, bob)]
+    assert [mail["subject"] for mail in sent if "evil" in str(mail)] == []
 
 
 @pytest.mark.parametrize("character", ["\r\n", "\n", "\r", "\0", "\u2028", "\x85", "\x1b"])
