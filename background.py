@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
 import outbox
-from database import db
+from database import Limit, db
 from message import EmailMessage
 from outbox import Enqueued, OutboxChange, OutboxEmail
 from providers import SubscriberChange
@@ -29,7 +29,7 @@ emails_queued = Namespace().signal("emails-queued")
 def send_in_background(
     message: EmailMessage,
     *,
-    limit_key: str | None = None,
+    limited_by: Sequence[Limit] = (),
     intent_fields: Mapping[str, Any] | None = None,
 ) -> OutboxEmail:
     """Put `message` into the outbox, in the transaction of `db.session`; the caller commits.
@@ -38,7 +38,7 @@ def send_in_background(
         db.session.commit()
 
     Delivery starts after that commit, in the way EMAIL_DELIVERY says; a rollback leaves nothing.
-    Returns the row: `row.id` is the email's id for `GET /api/emails/<id>`. `limit_key` and
+    Returns the row: `row.id` is the email's id for `GET /api/emails/<id>`. `limited_by` and
     `intent_fields` are those of `outbox.enqueue`. Raises `TypeError` for anything but a message.
     """
     if not isinstance(message, EmailMessage):
@@ -51,7 +51,7 @@ def send_in_background(
     row = outbox.enqueue(
         session,
         message,
-        limit_key=limit_key,
+        limited_by=limited_by,
         intent_fields=intent_fields,
         origin=_origin(),
     )

@@ -107,6 +107,7 @@ SETTINGS = (
     Setting("RATELIMIT_ENABLED", boolean, "true"),
     Setting("RATELIMIT_SEND", rate, "10/minute"),
     Setting("RATELIMIT_FORM", rate, "5/minute"),
+    Setting("SIGNUPS_PER_DOMAIN", number(0, 1_000_000), "50"),
     Setting("TRUSTED_PROXIES", number(0, 10), "0"),
     Setting("LOG_FORMAT", one_of("text", "json"), "text", "json"),
     Setting("LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),

@@ -9,6 +9,7 @@ from sqlalchemy import select
 import emails
 from background import send_in_background
 from blueprints import confirm_tokens, reset_tokens
+from blueprints.limits import account_exists_notice, asked_by_owner, caused_by_strangers
 from database import db
 from message import EmailMessage
 from models import Signup, User
@@ -16,23 +17,24 @@ from models import Signup, User
 
 def answer_sign_up(asked: Signup) -> None:
     """Ask the owner of the address to confirm it, or say that there is an account."""
-    owner = find_user(asked.email)
+    owner, limited_by = find_user(asked.email), [caused_by_strangers(asked.email)]
     if owner is None:
         message = _confirmation(asked)
     else:
         db.session.delete(asked)
         # By the name they gave themselves: a stranger must not choose words for their inbox.
         message = emails.account_exists(to=owner.email, name=owner.name)
-    send_in_background(message, limit_key=f"to:{asked.email}")
+        limited_by.append(account_exists_notice(asked.email))
+    send_in_background(message, limited_by=limited_by)
 
 
 def answer_reset(address: str) -> None:
     """Send the link to a new password, or once more the one that confirms the address."""
     owner, waiting = find_user(address), _latest_signup(address)
     if owner:
-        send_in_background(_reset(owner), limit_key=f"to:{owner.email}")
+        send_in_background(_reset(owner), limited_by=[asked_by_owner(owner.email)])
     elif waiting:
-        send_in_background(_confirmation(waiting), limit_key=f"to:{waiting.email}")
+        send_in_background(_confirmation(waiting), limited_by=[asked_by_owner(waiting.email)])
 
 
 def find_user(address: str) -> User | None:

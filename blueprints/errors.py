@@ -4,6 +4,7 @@ import logging
 import time
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, SecurityError
@@ -50,7 +51,7 @@ def _http_error(error: HTTPException) -> Response:
         message = f"too many requests: {message}"
     fields = error.fields if isinstance(error, ApiError) else {}
     response = _answer(status, error.name, message, fields)
-    if status == 429 and limiter.current_limit:
+    if isinstance(error, RateLimitExceeded) and limiter.current_limit:
         wait = max(1, round(limiter.current_limit.reset_at - time.time()))
         response.headers["Retry-After"] = str(wait)
     for name, value in error.get_headers():

@@ -15,7 +15,7 @@ from blueprints.answers import answer_sign_up
 from blueprints.api import blueprint as api
 from blueprints.confirm_tokens import read_token
 from blueprints.forms import ResetPasswordForm, SignupForm, SignupPageForm, text
-from blueprints.limits import form_limit
+from blueprints.limits import count_sign_up, form_limit
 from blueprints.sessions import log_in
 from database import changed_rows, db, insert_if_new, utc_now
 from message import new_id
@@ -77,6 +77,7 @@ def confirm(token: str) -> ResponseReturnValue:
 def _sign_up(form: SignupForm, password_hash: str | None) -> str:
     """Store the sign-up and write to the owner of the address; its id."""
     address = text(form.email).lower()
+    count_sign_up(address)
     asked = Signup(id=new_id(), email=address, name=text(form.name), password_hash=password_hash)
     db.session.add(asked)
     answer_sign_up(asked)
@@ -117,6 +118,7 @@ def _open_account(asked: Signup, password_hash: str | None) -> User | None:
 def _begin_marketing(asked: Signup) -> None:
     """The new account joins the subscribers, and hears from us once more in three days."""
     with subscribers.if_supported:
-        subscribers.subscribe(asked.email, first_name=asked.name, tags=["signed-up"])
+        name = emails.greeting_name(asked.name)
+        subscribers.subscribe(asked.email, first_name=name, tags=["signed-up"])
     send_at = datetime.now(UTC) + ONBOARDING_AFTER
     send_in_background(emails.onboarding_day_3(to=asked.email, name=asked.name, send_at=send_at))

@@ -1,8 +1,10 @@
-"""The database: tables' base, short transactions, SQLite's turns, and why it cannot serve."""
+"""The database: tables' base, short transactions, limits, turns, and why it cannot serve."""
 
 from sqlalchemy import Engine
 
+from database import limits
 from database.base import Base, UTCDateTime, db, iso, utc_now
+from database.limits import Limit
 from database.outages import check_writable, schema_is_behind, why_unavailable
 from database.postgresql import prepare_postgresql
 from database.salt import hashed_address
@@ -23,6 +25,7 @@ from database.statements import (
 __all__ = [
     "BUSY_TIMEOUT",
     "Base",
+    "Limit",
     "UTCDateTime",
     "changed_rows",
     "check_writable",
@@ -32,6 +35,7 @@ __all__ = [
     "insert_if_new",
     "insert_new",
     "iso",
+    "limits",
     "now",
     "now_in",
     "prepare",

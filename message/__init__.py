@@ -1,6 +1,6 @@
 """What an email is: values only, without Flask, a provider or a database."""
 
-from message.address import Address, AddressLike
+from message.address import Address, AddressLike, counted_as
 from message.attachment import Attachment
 from message.email_message import Category, EmailMessage, id_at, new_id
 from message.headers import one_line
@@ -17,6 +17,7 @@ __all__ = [
     "EmailMessage",
     "UnreadableMessage",
     "UnsubscribeLinks",
+    "counted_as",
     "from_json",
     "header_fields",
     "id_at",

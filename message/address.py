@@ -90,6 +90,21 @@ def _checked(email: str) -> str | None:
     return validate_email(email, check_deliverability=False).ascii_email
 
 
+_GMAIL = ("gmail.com", "googlemail.com")
+
+
+def counted_as(email: str) -> str:
+    """What an address counts as in limits: its mailbox, however it is spelt. Never send to it.
+
+    `Ann+news@Example.com` is `ann@example.com`; at Gmail dots say nothing, and it has two names.
+    """
+    local, _, domain = email.lower().rpartition("@")
+    mailbox = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        mailbox, domain = mailbox.replace(".", ""), _GMAIL[0]
+    return f"{mailbox}@{domain}"
+
+
 AddressLike = str | Address
 
 

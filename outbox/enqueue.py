@@ -3,14 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from attrs import define, frozen
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, make_transient_to_detached
 
-from database import insert_if_new, insert_new, now, now_in, take_turns, utc_now
+from database import Limit, insert_if_new, insert_new, limits, now, now_in, utc_now
 from errors import IntentConflict
 from extensions import email
 from message import EmailMessage, to_json
@@ -20,15 +20,12 @@ from outbox.tables import BODIES, EVENTS, Lane, OutboxEmail, OutboxRow, State
 
 Row = TypeVar("Row", bound=OutboxRow)
 
-LIMIT_COUNT = 3
-LIMIT_WINDOW = timedelta(hours=1)
-
 
 def enqueue(
     session: Session,
     message: EmailMessage,
     *,
-    limit_key: str | None = None,
+    limited_by: Sequence[Limit] = (),
     intent_fields: Mapping[str, Any] | None = None,
     origin: str | None = None,
 ) -> OutboxEmail:
@@ -36,20 +33,21 @@ def enqueue(
 
     With an intent key that was used before, the row of the first email comes back; if
     `intent_fields` are given and differ from the first ones, `IntentConflict` is raised.
-    `limit_key` names whom strangers can make us write to: beyond 3 emails an hour the row is
+    `limited_by` says how often strangers can make us write: an email beyond one of these limits is
     stored as `suppressed`, so that the outcome is on record and the caller sees no difference; so
     it is if nobody is left whom we may write to. `origin` names the view or command for the record.
     """
     entry = _entry(message, origin)
     row = entry.row
-    row["limit_key"] = limit_key
     row["intent_hash"] = None if intent_fields is None else _hash(intent_fields)
     entry.leave_out(suppressed(session, entry.addresses))
-    if limit_key and entry.may_be_sent and _count_recent(session, limit_key) >= LIMIT_COUNT:
-        entry.refuse(f"more than {LIMIT_COUNT} emails an hour asked for this address")
+    if entry.may_be_sent and (full := limits.used_up(session, *limited_by)):
+        entry.refuse(str(full))
     due_at = {"due_at": message.send_at or now_in(session)}
     if not insert_if_new(session, OutboxEmail, row | due_at):
         return _same(session, message, row["intent_hash"])
+    if entry.may_be_sent:
+        limits.use(session, *limited_by)
     _add_rest(session, [entry])
     return stored(session, OutboxEmail, row)
 
@@ -171,7 +169,6 @@ def _entry(message: EmailMessage, origin: str | None) -> _Entry:
         "single": bool(message.attachments),
         "intent_key": message.intent_key,
         "intent_hash": None,
-        "limit_key": None,
         "if_unknown": message.if_unknown,
         "sensitive": message.sensitive,
         "state": State.QUEUED,
@@ -186,16 +183,6 @@ def _entry(message: EmailMessage, origin: str | None) -> _Entry:
         "marks": [],
     }
     return _Entry(row, to_json(message), message.send_at)
-
-
-def _count_recent(session: Session, limit_key: str) -> int:
-    take_turns(session, limit_key)  # or two requests for one key would count the same rows
-    statement = select(func.count()).where(
-        OutboxEmail.limit_key == limit_key,
-        OutboxEmail.created_at > utc_now() - LIMIT_WINDOW,
-        OutboxEmail.state != State.SUPPRESSED,
-    )
-    return session.scalar(statement) or 0
 
 
 def _hash(fields: Mapping[str, Any]) -> str:

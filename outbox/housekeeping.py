@@ -16,12 +16,12 @@ from attrs import frozen
 from flask import Flask, current_app
 from sqlalchemy import ColumnElement, ScalarSelect, Select, func, null, select
 
-from database import db, now, transaction, utc_now, why_unavailable
+from database import db, limits, now, transaction, utc_now, why_unavailable
 from errors import EmailSendError, UnsupportedFeature
 from extensions import email
 from outbox import breaker, reputation
 from outbox.hosts import log_waiting
-from outbox.sweep import end_lost_leases, expire_late, resend_unknown
+from outbox.sweep import BATCH, end_lost_leases, expire_late, resend_unknown
 from outbox.tables import OUTBOX, ProviderState, State, in_state
 
 logger = logging.getLogger(__name__)
@@ -111,6 +111,12 @@ def check_paused() -> None:
                     breaker.record(session, states, name, [error], now(session), probe=True)
 
 
+def forget_old_uses() -> None:
+    """Remove what counts towards no limit any more."""
+    with transaction() as session:
+        limits.forget_uses(session, BATCH)
+
+
 def _key_error(name: str) -> EmailSendError | None:
     """Why the provider does not take our key; None if it does, or if there is nothing to ask."""
     try:
@@ -137,6 +143,7 @@ _OWN = (
     ),
     Step(check_paused, _earliest(ProviderState.open_until)),
     Step(reputation.guard, reputation.FIRST_BAD),
+    Step(forget_old_uses, _earliest(limits.LimitUse.until)),
 )
 
 

@@ -107,12 +107,6 @@ class OutboxRow(Base):
             where="state = 'queued' AND expires_at IS NOT NULL",
         ),
         _partial(
-            "ix_outbox_limit_key_created_at",
-            "limit_key",
-            "created_at",
-            where="limit_key IS NOT NULL",
-        ),
-        _partial(
             "ix_outbox_provider_message_id",
             "provider_message_id",
             where="provider_message_id IS NOT NULL",
@@ -134,7 +128,6 @@ class OutboxRow(Base):
     size: Mapped[int] = mapped_column(default=0)  # of the body, in bytes, about
     intent_key: Mapped[str | None] = mapped_column(String(255), unique=True)
     intent_hash: Mapped[str | None] = mapped_column(String(64))
-    limit_key: Mapped[str | None] = mapped_column(String(400))
     if_unknown: Mapped[str] = mapped_column(String(16))
     sensitive: Mapped[bool] = mapped_column(Boolean)
 

@@ -53,7 +53,6 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("intent_key", sa.String(length=255), nullable=True),
         sa.Column("intent_hash", sa.String(length=64), nullable=True),
-        sa.Column("limit_key", sa.String(length=400), nullable=True),
         sa.Column("if_unknown", sa.String(length=16), nullable=False),
         sa.Column("sensitive", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
@@ -216,6 +215,16 @@ def upgrade() -> None:
         "ix_received_events_outcome_received_at", "received_events", ["outcome", "received_at"]
     )
 
+    op.create_table(
+        "limit_uses",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("limit_key", sa.String(length=64), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_limit_uses"),
+    )
+    op.create_index("ix_limit_uses_limit_key_until", "limit_uses", ["limit_key", "until"])
+    op.create_index("ix_limit_uses_until", "limit_uses", ["until"])
+
 
 def _create_partial_indexes() -> None:
     for name, columns, words in (
@@ -226,7 +235,6 @@ def _create_partial_indexes() -> None:
         ("failed", ["created_at"], "state = 'failed'"),
         ("accepted", ["accepted_at"], "task = 'email' AND accepted_at IS NOT NULL"),
         ("expiring", ["expires_at"], "state = 'queued' AND expires_at IS NOT NULL"),
-        ("limit_key_created_at", ["limit_key", "created_at"], "limit_key IS NOT NULL"),
         ("provider_message_id", ["provider_message_id"], "provider_message_id IS NOT NULL"),
         ("batch_id", ["batch_id"], "batch_id IS NOT NULL"),
     ):
@@ -238,6 +246,7 @@ def _create_partial_indexes() -> None:
 
 def downgrade() -> None:
     for table in (
+        "limit_uses",
         "received_events",
         "bulk_runs",
         "suppressions",

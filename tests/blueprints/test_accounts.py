@@ -7,15 +7,13 @@ from flask.testing import FlaskClient
 from database import db
 from message import EmailMessage
 from models import User
-from testing import assert_email_sent, assert_no_email_sent
+from testing import assert_no_email_sent
 from tests.blueprints.conftest import (
     HASH,
     PASSWORD,
     PRODUCTION,
     add_user,
     logged_in,
-    outbox_rows,
-    same_answer,
 )
 from tests.conftest import MakeApp
 
@@ -114,21 +112,6 @@ def test_the_session_cookie_is_kept_from_scripts_and_other_sites(
     secure = cookie(https.test_client(), base_url="https://shop.example.com")
     assert secure.startswith("__Host-session=")
     assert secure.endswith("; Secure; HttpOnly; Path=/; SameSite=Lax")
-
-
-def test_the_fourth_email_in_an_hour_to_one_address_is_kept_back(
-    app: Flask, ann: User, outbox_emails: list[EmailMessage]
-):
-    client = app.test_client()
-    paths = ("/api/signup", "/api/password-reset", "/api/signup", "/api/password-reset")
-    address = {"name": "Ann", "email": "ann@example.com"}
-    answers = [client.post(path, json=address) for path in paths]
-    mine = [row.state for row in outbox_rows(app) if row.recipient == "ann@example.com"]
-    assert mine == ["queued"] * 3 + ["suppressed"]
-    assert len(outbox_emails) == 3
-    assert same_answer(answers[1], answers[3])
-    client.post("/api/signup", json={"name": "Bob", "email": "bob@example.com"})
-    assert_email_sent(outbox_emails, to="bob@example.com")
 
 
 def test_nobody_is_written_to_when_a_form_lacks_its_csrf_token(

@@ -45,6 +45,18 @@ def test_what_was_typed_arrives_as_text_with_its_line_breaks(
     assert "Hello,<br>" in message.html.replace("<br/>", "<br>").replace("<br />", "<br>")
 
 
+def test_a_name_like_a_link_is_no_reason_to_refuse_and_stands_in_no_header(
+    client: FlaskClient, outbox_emails: list[EmailMessage]
+):
+    answer = client.post("/contact", data=FORM | {"name": "you won: https://evil.example"})
+    assert answer.status_code == 302
+    [message] = outbox_emails
+    assert message.subject == "New message"
+    assert [str(each) for each in message.reply_to] == ["ann@example.com"]
+    assert "evil" not in message.text
+    assert "looks like a link" in message.text
+
+
 MISSING = "All fields are required."
 WRONG = "Please check the form."
 ERRORS: list[tuple[dict[str, str], str]] = [
@@ -56,6 +68,8 @@ ERRORS: list[tuple[dict[str, str], str]] = [
     ({"email": "ann@"}, WRONG),
     ({"email": "ann@example.com, all@example.com"}, WRONG),
     ({"name": "Ann\nBcc: all@example.com"}, WRONG),
+    ({"name": "Ann\u202eeve"}, WRONG),
+    ({"name": "Ann\x9b31m"}, WRONG),
     ({"name": "A" * 101}, WRONG),
     ({"message": "m" * 5001}, WRONG),
     ({"message": "nul \x00"}, WRONG),
@@ -98,14 +112,18 @@ def test_a_program_that_fills_the_hidden_field_is_thanked_and_ignored(
     assert_no_email_sent(outbox_emails)
 
 
-def test_many_visitors_are_heard_and_one_of_them_three_times_an_hour(
-    client: FlaskClient, app: Flask
+def test_what_is_taken_is_delivered_whatever_strangers_sent_in_the_same_name(
+    make_app: MakeApp,
 ):
-    for email in ["ann@example.com"] * 4 + [f"v{n}@example.com" for n in range(4)]:
-        answer = client.post("/contact", data=FORM | {"email": email})
-        assert answer.status_code == 302
-    states = [row.state for row in outbox_rows(app)]
-    assert states == ["accepted"] * 3 + ["suppressed"] + ["accepted"] * 4
+    app = make_app(RATELIMIT_ENABLED=True, RATELIMIT_FORM="4/hour")
+
+    def send(connection: str) -> int:
+        address = {"REMOTE_ADDR": connection}
+        return app.test_client().post("/contact", data=FORM, environ_overrides=address).status_code
+
+    assert [send("192.0.2.1") for _ in range(6)] == [302] * 4 + [429] * 2
+    assert send("192.0.2.2") == 302
+    assert [row.state for row in outbox_rows(app)] == ["accepted"] * 5
 
 
 @pytest.mark.parametrize("csrf", [True, False])

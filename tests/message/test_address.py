@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from errors import InvalidMessage
-from message.address import Address
+from message.address import Address, counted_as
 
 
 @pytest.mark.parametrize(
@@ -114,3 +114,20 @@ def test_an_address_says_whether_it_exists_at_home_only(text: str, local: bool):
 )
 def test_an_address_says_whether_nobody_reads_it(name: str, refuses: bool):
     assert Address.parse(f"{name}@example.com").is_noreply is refuses
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("Ann@Example.COM", "ann@example.com"),
+        ("ann+news@example.com", "ann@example.com"),
+        ("ann+a+b@example.com", "ann@example.com"),
+        ("ann.lee@example.com", "ann.lee@example.com"),
+        ("+@example.com", "+@example.com"),
+        ("A.n.n+x@gmail.com", "ann@gmail.com"),
+        ("ann@googlemail.com", "ann@gmail.com"),
+        ("ann.lee@mail.gmail.com", "ann.lee@mail.gmail.com"),
+    ],
+)
+def test_an_address_counts_as_its_mailbox(address: str, counted: str):
+    assert counted_as(address) == counted

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from attrs import evolve
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 
 import outbox
-from database import transaction, utc_now
+from database import Limit, limits, transaction, utc_now
 from email_service import EmailService
 from errors import IntentConflict, OutcomeUnknown, ProviderUnavailable, RateLimited
 from message import Attachment, from_json, to_json
+from outbox import housekeeping
 from outbox.delivery import finish
 from outbox.enqueue import enqueue
 from outbox.states import MOVES, IllegalMove, check_move, move
@@ -241,10 +242,13 @@ def test_one_intent_key_with_other_fields_is_a_conflict(app: Flask):
         enqueue(session, message(intent_key="http:send:1"), intent_fields={"name": "Bob"})
 
 
+THREE_AN_HOUR = Limit("letters", "ann@example.com", 3)
+
+
 def test_the_fourth_email_in_an_hour_is_kept_but_not_sent(app: Flask):
     def work() -> None:
         with transaction() as session:
-            enqueue(session, message(), limit_key="to:ann@example.com")
+            enqueue(session, message(), limited_by=[THREE_AN_HOUR])
 
     in_threads(8, work, app)
     with transaction() as session:
@@ -253,12 +257,26 @@ def test_the_fourth_email_in_an_hour_is_kept_but_not_sent(app: Flask):
 
 
 def test_an_hour_later_the_next_email_is_sent(app: Flask):
-    for _ in range(3):
-        with transaction() as session:
-            old = enqueue(session, message(), limit_key="to:ann@example.com").id
-        change(old, created_at=utc_now() - timedelta(minutes=61))
     with transaction() as session:
-        assert enqueue(session, message(), limit_key="to:ann@example.com").state == "queued"
+        limits.use(session, THREE_AN_HOUR, THREE_AN_HOUR, THREE_AN_HOUR)
+        assert enqueue(session, message(), limited_by=[THREE_AN_HOUR]).state == "suppressed"
+        session.execute(update(limits.LimitUse).values(until=utc_now()))
+    with transaction() as session:
+        assert enqueue(session, message(), limited_by=[THREE_AN_HOUR]).state == "queued"
+    housekeeping.forget_old_uses()
+    with transaction() as session:
+        assert session.scalar(select(func.count()).select_from(limits.LimitUse)) == 1
+
+
+def test_an_email_that_is_not_stored_or_not_sent_counts_towards_no_limit(app: Flask):
+    known, other = message(intent_key="one"), Limit("other letters", "ann@example.com", 1)
+    with transaction() as session:
+        enqueue(session, known, limited_by=[THREE_AN_HOUR])
+        for _ in range(3):
+            enqueue(session, known, limited_by=[THREE_AN_HOUR])
+            limits.use(session, other)
+            enqueue(session, message(), limited_by=[THREE_AN_HOUR, other])
+        assert enqueue(session, message(), limited_by=[THREE_AN_HOUR]).state == "queued"
 
 
 def test_a_frozen_message_thaws_to_an_equal_one():

@@ -14,7 +14,7 @@ from attrs import define, field
 from flask import Flask
 from sqlalchemy import Engine, event, insert, text
 
-from database import db, transaction, utc_now
+from database import Limit, db, transaction, utc_now
 from email_service import EmailService
 from errors import AuthenticationFailed, EmailSendError, OutcomeUnknown, ProviderUnavailable
 from message import new_id
@@ -50,6 +50,7 @@ SMALL_TABLES = ("CONSTANT", "anon_1", "provider_states", "lane_states")
 """No table at all, what a statement found by itself, a row a provider, and a row a lane."""
 SMALL_INDEXES = (
     "ix_outbox_quarantined", "ix_outbox_leased", "ix_outbox_unknown", "ix_email_events_bad",
+    "ix_limit_uses_until",
 )  # fmt: skip
 """Of rows that are few at any time."""
 
@@ -100,6 +101,7 @@ def post_batch(
     return [yes(name)] * count
 
 
+LIMIT = Limit("letters", "ann@example.com", 3)
 pretended: list[bytes] = []
 
 
@@ -115,8 +117,8 @@ def prepare_rows(app: Flask) -> dict[str, str]:
     ids["batched"], ids["dead too"] = queue(to="twice@example.com"), queue()
     with transaction() as session:
         suppress(session, "gone@example.com", "all", reason="test", source="test")
-        enqueue(session, message(intent_key="key"), limit_key="to:ann@example.com")
-        enqueue(session, message(intent_key="key"), limit_key="to:ann@example.com")
+        enqueue(session, message(intent_key="key"), limited_by=[LIMIT])
+        enqueue(session, message(intent_key="key"), limited_by=[LIMIT])
     lost = {"state": State.SENDING, "lease_until": past}
     changes: dict[str, dict[str, Any]] = {
         "unavailable": {"single": True},
@@ -220,7 +222,7 @@ def statements(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Statements:
         wait_for_row(ids["refused"], lambda found: found.attempts > 0, "to be refused alone")
     assert pretended
     with transaction() as session:
-        enqueue(session, message(), limit_key="to:ann@example.com")
+        enqueue(session, message(), limited_by=[LIMIT])
     return statements
 
 
@@ -271,8 +273,8 @@ def test_every_statement_of_the_engine_names_its_index(statements: Statements):
     everything = " ".join(asked)
     for table in ("outbox", "outbox_bodies", "attempts", "suppressions", "received_events"):
         assert f"FROM {table}" in everything
-    assert "outbox.limit_key = " in everything
     assert "outbox.accepted_at >= " in everything
+    assert "limit_uses.limit_key = " in everything
     assert len(asked) > 50  # what a run executes; far fewer would mean that it was not one
     assert [each for each in asked if not passes_over_other_hosts(each, asked[each])] == []
     with transaction() as session:

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 import emails
 import outbox
 import webhooks
-from database import transaction, utc_now
+from database import Limit, transaction, utc_now
 from errors import OutcomeUnknown
 from message import Attachment, from_json
 from outbox import retention
@@ -113,11 +113,11 @@ class TestSensitiveBodies:
         with app.app_context():
             yield app
 
-    def reset(self, limit_key: str | None = None) -> str:
+    def reset(self, *limited_by: Limit) -> str:
         link = "https://app.example.com/reset-password?token=secret"
         with transaction() as session:
             message = emails.password_reset(to=ANN, reset_url=link)
-            return outbox.enqueue(session, message, limit_key=limit_key).id
+            return outbox.enqueue(session, message, limited_by=limited_by).id
 
     def test_they_go_once_accepted(self, app: Flask, monkeypatch: pytest.MonkeyPatch):
         email_id, other = self.reset(), queue()
@@ -138,10 +138,10 @@ class TestSensitiveBodies:
         """Before it was asked for, while it waited, or because too many were."""
         if when == "too many":
             for _ in range(3):
-                self.reset("to:ann@example.com")
+                self.reset(Limit("resets", ANN, 3))
         if when == "before":
             stop(ANN)
-        email_id = self.reset("to:ann@example.com")
+        email_id = self.reset(Limit("resets", ANN, 3))
         if when == "after":
             stop(ANN)
             assert claim(5) == []

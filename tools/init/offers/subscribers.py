@@ -89,7 +89,8 @@ OFFER = Offer(
         (
             "blueprints/signups.py",
             """    with subscribers.if_supported:
-        subscribers.subscribe(asked.email, first_name=asked.name, tags=["signed-up"])
+        name = emails.greeting_name(asked.name)
+        subscribers.subscribe(asked.email, first_name=name, tags=["signed-up"])
 """,
             "",
         ),
