@@ -17,7 +17,7 @@ from models import Signup, User
 
 def answer_sign_up(asked: Signup) -> None:
     """Ask the owner of the address to confirm it, or say that there is an account."""
-    owner, limited_by = find_user(asked.email), [caused_by_strangers(asked.email)]
+    owner, limited_by = find_user(asked.email), caused_by_strangers(asked.email)
     if owner is None:
         message = _confirmation(asked)
     else:

@@ -44,9 +44,10 @@ def asked_by_owner(address: str) -> Limit:
     return Limit("emails asked for", counted_as(address), 3)
 
 
-def caused_by_strangers(address: str) -> Limit:
+def caused_by_strangers(address: str) -> list[Limit]:
     """What anybody can have sent to an address by signing up with it."""
-    return Limit("sign-ups", counted_as(address), 3)
+    whom = counted_as(address)
+    return [Limit("sign-ups", whom, 3), Limit("sign-ups of a day", whom, 6, limits.DAY)]
 
 
 def account_exists_notice(address: str) -> Limit:

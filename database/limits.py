@@ -32,7 +32,7 @@ class Limit:
         return hashlib.sha256(f"{self.what}:{self.whom}".encode()).hexdigest()
 
     def __str__(self) -> str:
-        return f"the limit of {self.count} {self.what} in {self.window} is reached"
+        return f"more than {self.count} {self.what} in {self.window / HOUR:g} h"
 
 
 class LimitUse(Base):

@@ -73,6 +73,7 @@ def test_gunicorn_starts_with_the_least_that_production_needs_and_hides_inbox_an
     requests.get(f"{url}/reset-password?token=very-secret-token", timeout=10)
     wait_until(lambda: "/reset-password" in server.output(), "the access log")
     assert "very-secret-token" not in server.output()
+    assert server.output().count("REDIS_URL is not set: each of 2 workers counts") == 1
     assert server.terminate() == 0
 
 

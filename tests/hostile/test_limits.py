@@ -11,7 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from message import new_id
+from outbox import OutboxEmail
 from tools.processes import wait_until
 from tools.servers import Valkey
 from tools.simulator_process import Simulator
@@ -32,7 +35,7 @@ def redis_of_ours() -> Iterator[Valkey]:
 
 
 @pytest.fixture(scope="module")
-def site(
+def counting_site(
     redis_of_ours: Valkey,
     migrated_sqlite: Path,
     simulator_process: Simulator,
@@ -73,23 +76,42 @@ def post_many(
         return Counter(pool.map(one, numbers))
 
 
-def test_four_workers_let_exactly_the_limit_through_and_a_new_worker_counts_on(site: Site):
+def test_four_workers_let_exactly_the_limit_through_and_a_new_worker_counts_on(
+    counting_site: Site,
+):
     def workers() -> list[str]:
-        return re.findall(r"Booting worker with pid: (\d+)", site.process.output())
+        return re.findall(r"Booting worker with pid: (\d+)", counting_site.process.output())
 
-    statuses = post_many(site, "/api/password-reset", range(60), {})
+    statuses = post_many(counting_site, "/api/password-reset", range(60), {})
     os.kill(int(workers()[0]), signal.SIGTERM)  # as gunicorn itself does after max_requests
     wait_until(lambda: len(workers()) > WORKERS, "a worker in its place")
-    statuses += post_many(site, "/api/password-reset", range(60, 120), {})
+    statuses += post_many(counting_site, "/api/password-reset", range(60, 120), {})
     assert statuses == {202: LIMIT, 429: 120 - LIMIT}
 
 
-def test_no_answer_is_a_500_while_redis_is_frozen_or_dead(site: Site, redis_of_ours: Valkey):
+def test_no_answer_is_a_500_while_redis_is_frozen_or_dead(
+    counting_site: Site, redis_of_ours: Valkey
+):
     tell = redis_of_ours.tell
     events = {
         100: partial(tell, signal.SIGSTOP),
         300: partial(tell, signal.SIGCONT),
         400: partial(tell, signal.SIGKILL),
     }
-    statuses = post_many(site, "/api/signup", range(600), events)
+    statuses = post_many(counting_site, "/api/signup", range(600), events)
     assert set(statuses) == {201, 429}, statuses
+
+
+def test_without_redis_an_address_gets_exactly_what_it_may(site: Site):
+    address = f"{new_id()}@example.com"
+    assert site.post_json("/api/signup", {"email": address, "name": "Ann"}).status == 201
+    with ThreadPoolExecutor(16) as pool:
+        answers = pool.map(
+            lambda _: site.post_json("/api/password-reset", {"email": address}).status, range(32)
+        )
+        assert set(answers) == {202}
+    mine = select(OutboxEmail.state).where(OutboxEmail.recipient == address)
+    with site.engine.connect() as connection:
+        states = Counter(connection.scalars(mine))
+    assert states["suppressed"] == 32 - 3
+    assert states.total() == 1 + 32

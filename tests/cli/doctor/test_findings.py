@@ -14,6 +14,7 @@ import cli.doctor.accounts
 import outbox
 import subscribers
 from cli.doctor.checks import Verdict
+from cli.doctor.delivery import check_redis
 from cli.doctor.leftovers import check_leftovers
 from database import db, utc_now
 from errors import AuthenticationFailed
@@ -414,6 +415,15 @@ def test_redis_away_gives_one_with_and_without_celery(clinic: Clinic):
     clinic.settings["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"
     clinic.web = {"REDIS_URL": ""}
     assert clinic.findings() == ["redis"]
+
+
+def test_production_without_redis_is_told_what_each_process_counts_alone(make_app: MakeApp):
+    settings = make_app().config | {"REDIS_URL": None, "RATELIMIT_ENABLED": True}
+    assert check_redis(settings) is None
+    found = check_redis(settings | {"DEBUG": False})
+    assert found
+    assert (found.name, found.verdict) == ("redis", Verdict.HINT)
+    assert "4 workers let 4 times as much through" in found.words
 
 
 def test_celery_without_a_worker_gives_one(clinic: Clinic, valkey: Valkey):
