@@ -29,11 +29,15 @@ LEAST_ACCEPTED = 100  # emails; of fewer a rate says nothing
 
 @frozen
 class Limit:
-    """How many of 1,000 accepted emails may come to this. Fewer than `least` say nothing."""
+    """How many of 1,000 accepted emails are too many to end so. Fewer than `least` say nothing."""
 
     what: str
     per_mille: int
     least: int
+
+    def most(self, bad: int) -> int:
+        """Of how many accepted emails at most so many bad ones are too many; 0 if of none."""
+        return bad * 1000 // self.per_mille if bad >= self.least else 0
 
 
 # Amazon SES reviews an account from 5 % bounces on, and stops it at 10 % or 0.5 % complaints
@@ -80,25 +84,27 @@ def init_app(app: Flask, notice: Notice) -> None:
 def guard() -> None:
     """Pause marketing where the numbers ask for it, and tell the owner once of each pause."""
     with transaction() as session:
-        _judge(session)
-    with transaction() as session:  # apart: a notice that cannot be composed must not undo it
-        _tell(session)
+        is_paused = _judge(session)
+    if is_paused:
+        with transaction() as session:  # apart: a notice that cannot be composed undoes no pause
+            _tell(session)
 
 
-def _judge(session: Session) -> None:
+def _judge(session: Session) -> bool:
+    """Whether marketing is paused, from now on or already."""
     state = session.get(LaneState, Lane.MARKETING)
     if state and state.paused_at:
-        return
+        return True
     moment = now(session)
     for window in WINDOWS:
         since = moment - window
         if state and state.resumed_at:  # what was before it was answered for then
             since = max(since, state.resumed_at)
-        reason = _reason(session, since, oldest=moment - WINDOWS[-1])
-        if reason and lanes.pause(session, Lane.MARKETING, reason, moment):
-            logger.error("marketing is paused: %s", reason)
-        if reason:
-            return
+        if reason := _reason(session, since, oldest=moment - WINDOWS[-1]):
+            if lanes.pause(session, Lane.MARKETING, reason, moment):
+                logger.error("marketing is paused: %s", reason)
+            return True
+    return False
 
 
 def _reason(session: Session, since: datetime, oldest: datetime) -> str | None:
@@ -108,9 +114,10 @@ def _reason(session: Session, since: datetime, oldest: datetime) -> str | None:
     """
     hard, complained = session.execute(_COUNT_BAD, {"since": since, "oldest": oldest}).one()
     for limit, bad in ((HARD_BOUNCES, hard), (COMPLAINTS, complained)):
-        most = bad * 1000 // limit.per_mille  # among more than these it is no problem
-        if bad < limit.least:
+        most = limit.most(bad)
+        if most < LEAST_ACCEPTED:
             continue
+        # Counted no further than it takes to know that there are enough.
         accepted = session.scalar(_COUNT_ACCEPTED, {"since": since, "most": most + 1}) or 0
         if LEAST_ACCEPTED <= accepted <= most:
             return (
