@@ -78,6 +78,12 @@ def post_worker_init(worker: Any) -> None:
     running.start(worker.wsgi, goes_on=lambda: worker.alive)
 
 
+def pre_request(worker: Any, _request: Any) -> None:
+    """Let no worker end for its age while it keeps answers for a database that is away."""
+    if running.keeps_answers(worker.wsgi):
+        worker.nr -= 1  # so this request does not count towards `max_requests`
+
+
 def worker_exit(_server: Any, worker: Any) -> None:
     """Finish the emails in flight."""
     if worker.wsgi is not None:

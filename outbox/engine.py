@@ -67,6 +67,7 @@ class Engine:
         self._calling: set[Job] = set()
         self._ended: list[Job] = []  # not recorded yet
         self._ended_since = 0.0
+        self._failing = False  # the last turn failed, as while the database is away
         self._senders = Senders(app, self._slots, self._end)
         self._thread = threading.Thread(target=self._run, name="email-engine", daemon=True)
 
@@ -78,6 +79,11 @@ class Engine:
         with self._changed:
             self._woken = True
             self._changed.notify()
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether answers wait, or will, that no database takes; they end with the process."""
+        return self._failing and bool(self._ended or self._calling)
 
     def stop_claiming(self) -> None:
         """Take nothing new; what is in flight goes on."""
@@ -111,7 +117,9 @@ class Engine:
             try:
                 with self.app.app_context():
                     self._work()
+                self._failing = False
             except Exception as error:
+                self._failing = True
                 self._complain(error)
                 if self._stopping and time.monotonic() > self._stop_by:
                     logger.error("%d answers were not recorded before the end", len(self._ended))

@@ -84,6 +84,12 @@ def stop(app: Flask) -> None:
     app.extensions.pop("engine", None)
 
 
+def keeps_answers(app: Flask) -> bool:
+    """Whether this process knows answers of providers that the database does not take yet."""
+    engine = _engine(app)
+    return engine is not None and engine.keeps_answers
+
+
 def wake(ids: list[str]) -> None:
     """Tell whoever delivers that these rows are due. Best effort, and it never raises."""
     mode: str = current_app.config["EMAIL_DELIVERY"]

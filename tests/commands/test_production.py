@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tools.outages import away
 from tools.processes import PRODUCTION, Process, free_port, wait_until
 from tools.servers import Valkey
 from tools.simulator_process import Simulator
@@ -86,6 +87,36 @@ def test_a_stopping_web_process_finishes_the_emails_in_flight(
         assert web.terminate() == 0
     [record] = slow_simulator.accepted()
     assert record["id"] in web.output()  # the yes was recorded, so nobody repeats it
+
+
+def test_no_web_process_is_replaced_while_it_keeps_an_answer_for_a_database_that_is_away(
+    slow_simulator: Simulator, postgresql_url: str, tmp_path: Path
+):
+    """SendGrid knows no repeat: an answer that is lost would be an `unknown` email."""
+    sendgrid = {
+        "EMAIL_PROVIDER": "sendgrid",
+        "SENDGRID_API_KEY": "SG.x",
+        "SENDGRID_BASE_URL": slow_simulator.url,
+    }
+    variables = settings(slow_simulator, postgresql_url, **sendgrid)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    address = f"--bind 127.0.0.1:{port}"
+    command = f"gunicorn app:app -w 1 {address} --max-requests 20 --max-requests-jitter 0"
+    with Process(command.split(), variables, tmp_path / "web.log") as web:
+        web.wait_for_http(f"{url}/healthz")
+        assert sign_up(url, "slow-1000@example.com") == 201
+        wait_until(lambda: bool(slow_simulator.accepted()), "the call to begin")
+        with away(postgresql_url):
+            web.wait_for_output("the engine cannot use the database")
+            for _ in range(30):
+                requests.get(f"{url}/healthz", timeout=30)
+            assert "Autorestarting" not in web.output()
+        [record] = slow_simulator.accepted()
+        web.wait_for_output(f"message_id={record['id']}")
+        for _ in range(20):
+            requests.get(f"{url}/healthz", timeout=30)
+        web.wait_for_output("Autorestarting")
 
 
 def _states(url: str) -> dict[str, int]:
