@@ -34,7 +34,8 @@ _SENDING = update(OUTBOX).values(
 )
 _LEASE = _SENDING.where(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
 _LEASE_MEMBERS = _SENDING.where(
-    OUTBOX.c.batch_id.in_(bindparam("ids", expanding=True)), in_state(State.QUEUED)
+    OUTBOX.c.batch_id.in_(bindparam("ids", expanding=True)),
+    OUTBOX.c.state.in_((State.QUEUED, State.SENDING)),
 )
 NARROW = [OUTBOX.c[name] for name in Held.__annotations__]
 

@@ -57,7 +57,9 @@ def _halves(ended: Sequence[Job], built: Sequence[Job], error: Exception) -> Tur
 
 def _without_details(job: Job, error: Exception) -> Turn:
     """The job that broke the turn: what matters of its answers, in words that can be stored."""
-    job.answers = [_plain(each, error) for each in job.answers]
+    # One answer to a whole batch stays one: emails with answers of their own would go out singly.
+    plain = {id(each): _plain(each, error) for each in job.answers}
+    job.answers = [plain[id(each)] for each in job.answers]
     if not job.answers:
         job.answer_all(_plain(None, error))
     try:

@@ -162,24 +162,24 @@ def _by_size(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 
 def _read_bodies(session: Session, jobs: Sequence[Job]) -> None:
-    ids = [row.id for job in jobs for row in job.rows]
+    for job in jobs:
+        if job.rows and job.rows[0].task == "batch":
+            _take_members(session, job)
+    ids = [row_id for job in jobs for row_id in job.ids]
     stored = dict(session.connection().execute(_BODIES, {"ids": ids}).all())
     for job in jobs:
-        if job.rows[0].task == "batch":
-            _read_batch(session, job, stored)
-        elif any(row.id not in stored for row in job.rows):
+        if job.batch:
+            job.batch_hash = stored.get(job.batch.id, {}).get("hash")
+        if any(row.id not in stored for row in job.rows):
             job.answer_all(EmailSendError("its body is gone"))
         else:
             job.stored = [stored[row.id] for row in job.rows]
 
 
-def _read_batch(session: Session, job: Job, stored: dict[str, dict[str, str]]) -> None:
+def _take_members(session: Session, job: Job) -> None:
     """A batch that is to be repeated: its emails take the place of its own row."""
-    [row] = job.rows
-    job.batch, job.batch_id, job.batch_hash = row, row.id, stored[row.id]["hash"]
-    job.rows = batches.members(session, row.id)
+    [job.batch] = job.rows
+    job.batch_id = job.batch.id
+    job.rows = batches.members(session, job.batch_id)
     if not job.rows:  # everybody was forgotten
-        batches.remove(session, row.id, now(session))
-    ids = [each.id for each in job.rows]
-    bodies = dict(session.connection().execute(_BODIES, {"ids": ids}).all())
-    job.stored = [bodies[row_id] for row_id in ids if row_id in bodies]
+        batches.remove(session, job.batch_id, now(session))

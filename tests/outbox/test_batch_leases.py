@@ -5,14 +5,16 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 import outbox
 from database import transaction, utc_now
 from errors import EmailSendError, InvalidMessage, OutcomeUnknown, ProviderUnavailable
+from outbox.delivery import finish
+from outbox.halving import take_turn_or_halves
 from outbox.jobs import Job, Postponed
 from outbox.sweep import sweep
-from outbox.tables import OUTBOX, Attempt, OutboxBatch, State
+from outbox.tables import OUTBOX, Attempt, OutboxBatch, OutboxBody, State
 from outbox.turn import prepare, take_turn
 from tests.conftest import MakeApp
 from tests.outbox.rows import change, claim, ids_of, queue, row, yes
@@ -173,6 +175,26 @@ def test_a_batch_of_which_everybody_was_forgotten_goes_without_a_call(app: Flask
     make_due()
     assert prepare(claim(1)) == []
     assert batches() == []
+
+
+def test_an_answer_that_no_column_holds_leaves_the_batch_its_repeat(app: Flask):
+    ids, job = two()
+    job.answer_all(OutcomeUnknown("no answer \ud800", retryable=True))
+    take_turn_or_halves([job], [], None)
+    assert [batch.id for batch in batches()] == [row(each).batch_id for each in ids[:1]]
+    make_due()
+    end(start())
+    assert (states(ids), batches()) == ([State.ACCEPTED] * 2, [])
+
+
+def test_a_batch_whose_bytes_are_not_known_any_more_is_unknown(app: Flask):
+    ids, job = two()
+    end(job, LOST)
+    with transaction() as session:
+        session.execute(delete(OutboxBody).where(OutboxBody.id == job.batch_id))
+    make_due()
+    finish(claim(1))
+    assert (states(ids), batches()) == ([State.UNKNOWN] * 2, [])
 
 
 def test_a_batch_of_which_somebody_has_one_email_is_given_back_as_a_whole(

@@ -1,5 +1,6 @@
 """Steps that rooms above the outbox add to what each delivering process does at every sweep."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,9 @@ from outbox import running
 from outbox.sweep import sweep
 from outbox.tables import State
 from tests.conftest import MakeApp
-from tests.outbox.rows import change, queue, row
-from tools.processes import wait_until
+from tests.outbox.engines import delivering, posting, settings, wait_for
+from tests.outbox.rows import change, queue, row, yes
+from tools.processes import PATIENCE, wait_until
 
 
 def test_a_step_that_fails_is_told_of_stops_no_other_and_runs_again(
@@ -96,3 +98,26 @@ def test_one_process_at_a_time_sweeps(make_app: MakeApp, postgresql_url: str):
             assert sweep() == 0
         assert sweep() == 1
         assert row(email_id).state == State.EXPIRED
+
+
+def test_no_email_waits_for_a_step(
+    make_app: MakeApp, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """However long a step waits for a lock that somebody holds."""
+    app = make_app(DATABASE_URL=database_url, **settings(EMAIL_SWEEP="0.1"))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait_long() -> None:
+        begun.set()
+        go_on.wait(PATIENCE)
+
+    outbox.housekeeping.register_step(app, wait_long)
+    posting(monkeypatch, lambda name, _body: yes(name))
+    with app.app_context(), delivering(app) as engine:
+        assert begun.wait(PATIENCE)
+        email_id = queue()
+        engine.wake()
+        try:
+            wait_for(email_id, State.ACCEPTED)
+        finally:
+            go_on.set()
