@@ -7,7 +7,7 @@ from database.base import Base, UTCDateTime, db, iso, utc_now
 from database.limits import Limit
 from database.outages import check_writable, schema_is_behind, why_unavailable
 from database.postgresql import prepare_postgresql
-from database.salt import hashed_address
+from database.salt import address_hash
 from database.sqlite import BUSY_TIMEOUT, prepare_sqlite
 from database.statements import (
     changed_rows,
@@ -27,10 +27,10 @@ __all__ = [
     "Base",
     "Limit",
     "UTCDateTime",
+    "address_hash",
     "changed_rows",
     "check_writable",
     "db",
-    "hashed_address",
     "in_batches",
     "insert_if_new",
     "insert_new",

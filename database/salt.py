@@ -6,6 +6,7 @@ So a new SECRET_KEY loses nobody's suppression, and web and workers agree withou
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, String, select
@@ -29,18 +30,23 @@ _STORED = select(Salt.value).where(Salt.name == _ADDRESSES)
 _known: WeakKeyDictionary[Engine | Connection, bytes] = WeakKeyDictionary()
 
 
-def hashed_address(session: Session, purpose: str, address: str) -> str:
-    """64 letters that stand for `address`, in any case, where it must not be read.
+def address_hash(session: Session, purpose: str) -> Callable[[str], str]:
+    """What turns an address, in any case, into 64 letters that stand for it and do not tell it.
 
-    Those of different purposes cannot be matched with each other.
+    Hashes for different purposes cannot be matched with each other.
     """
-    text = f"{purpose}:{address.lower()}".encode()
-    return hmac.new(_salt(session), text, hashlib.sha256).hexdigest()
+    salt = _salt(session)
+
+    def hashed(address: str) -> str:
+        text = f"{purpose}:{address.lower()}".encode()
+        return hmac.new(salt, text, hashlib.sha256).hexdigest()
+
+    return hashed
 
 
 def _salt(session: Session) -> bytes:
-    known = _known.get(session.get_bind())
-    if known:
+    engine = session.get_bind()
+    if known := _known.get(engine):
         return known
     found = session.scalar(_STORED)
     if found is None:  # at the first use of all: two that make one at once agree on the first
@@ -49,5 +55,5 @@ def _salt(session: Session) -> bytes:
         found = session.scalars(_STORED).one()
     salt = found.encode()
     if "made_salt" not in session.info:  # which a rollback may yet take back
-        _known[session.get_bind()] = salt
+        _known[engine] = salt
     return salt

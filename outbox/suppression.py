@@ -8,7 +8,7 @@ from attrs import asdict, frozen
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
-from database import hashed_address, insert_if_new, insert_new, utc_now
+from database import address_hash, insert_if_new, insert_new, utc_now
 from extensions import email
 from log_setup import mask
 from message import new_id
@@ -64,8 +64,8 @@ def suppress_many(session: Session, entries: Iterable[NewSuppression]) -> int:
 
 def lift(session: Session, address: str, scope: Scope | None = None) -> bool:
     """Allow emails to `address` again, all or those of `scope`; False if none were stopped."""
-    forms = _forms(session, address)
-    statement = delete(Suppression).where(Suppression.address.in_(forms))
+    forms = _forms(session, [address])
+    statement = delete(Suppression).where(Suppression.address.in_(list(forms)))
     if scope:
         statement = statement.where(Suppression.scope == scope)
     return session.execute(statement.returning(Suppression.id)).first() is not None
@@ -80,10 +80,11 @@ def forget(session: Session, address: str) -> int:
     """Keep the suppressions of `address` without the address; how many there were."""
     named = select(Suppression).where(Suppression.address == address.lower())
     rows = session.scalars(named).all()
+    forgotten = FORGOTTEN + address_hash(session, "suppression")(address)
     for row in rows:
         kept = Suppression.__table__.columns.keys()
         values = {name: getattr(row, name) for name in kept}
-        values |= {"id": new_id(), "address": _hashed(session, address)}
+        values |= {"id": new_id(), "address": forgotten}
         insert_if_new(session, Suppression, values)
         session.delete(row)
     session.flush()
@@ -130,7 +131,7 @@ def suppressed(session: Session, addresses: Iterable[str]) -> Suppressed:
 
     Whom EMAIL_ALLOWED does not name counts as suppressed.
     """
-    meant = {form: each.lower() for each in addresses for form in _forms(session, each)}
+    meant = _forms(session, addresses)
     if not meant:
         return Suppressed({})
     rows = session.connection().execute(_REASONS, {"addresses": list(meant)})
@@ -144,9 +145,11 @@ def addresses_of(stored: Stored) -> list[str]:
     return [each["email"] for name in RECIPIENTS for each in stored.get(name, [])]
 
 
-def _forms(session: Session, address: str) -> tuple[str, str]:
-    return address.lower(), _hashed(session, address)
-
-
-def _hashed(session: Session, address: str) -> str:
-    return FORGOTTEN + hashed_address(session, "suppression", address)
+def _forms(session: Session, addresses: Iterable[str]) -> dict[str, str]:
+    """The addresses by what may stand for them: themselves, or their hashes."""
+    hashed = address_hash(session, "suppression")
+    return {
+        form: each.lower()
+        for each in addresses
+        for form in (each.lower(), FORGOTTEN + hashed(each))
+    }

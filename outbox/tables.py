@@ -264,7 +264,7 @@ class LaneState(Base):
 class Suppression(Base):
     """An address that must not be written to: at all, or with marketing.
 
-    Of somebody who was forgotten `address` holds a salted hash (`database.hashed_address`).
+    Of somebody who was forgotten `address` holds a salted hash (`database.address_hash`).
     """
 
     __tablename__ = "suppressions"
