@@ -80,7 +80,8 @@ def provider_chain(value: str) -> tuple[str, ...]:
 SETTINGS = (
     Setting("FLASK_DEBUG", boolean, "0"),
     Setting("PORT", number(0, 65535), "5000"),
-    Setting("SECRET_KEY", any_text, DEVELOPMENT_SECRET_KEY, "", required=True),
+    Setting("SECRET_KEY", any_text, DEVELOPMENT_SECRET_KEY, "", required=True, shortest=32),
+    Setting("SECRET_KEY_FALLBACKS", comma_list, shortest=32),
     Setting("APP_NAME", any_text, "Your App"),
     Setting("APP_URL", url, "", required=True),
     Setting("FROM_EMAIL", address, "Your App <noreply@yourdomain.com>", "", required=True),
@@ -101,7 +102,7 @@ SETTINGS = (
     Setting("EMAIL_UNKNOWN_WAIT", number(0, 86400, float), "600"),
     Setting("DATABASE_URL", database_url, "sqlite:///app.db"),
     Setting("REDIS_URL", redis_url),
-    Setting("API_TOKEN", header_value),
+    Setting("API_TOKEN", header_value, shortest=16),
     Setting("METRICS_TOKEN", header_value),
     Setting("STRIPE_WEBHOOK_SECRET", comma_list),
     Setting("RATELIMIT_ENABLED", boolean, "true"),
@@ -227,11 +228,12 @@ def _check_together(values: dict[str, Any], debug: bool, problems: list[str]) ->
 
 
 def _check_production(values: dict[str, Any], chain: tuple[str, ...], problems: list[str]) -> None:
-    if values["SECRET_KEY"] == DEVELOPMENT_SECRET_KEY:
-        problems.append(
-            "SECRET_KEY is the one everybody knows from this repository; make your own "
-            "(python -c 'import secrets; print(secrets.token_hex(32))')"
-        )
+    problems.extend(
+        f"{setting.name} has fewer than {setting.shortest} characters, so it can be guessed; make "
+        "your own (python -c 'import secrets; print(secrets.token_hex(32))')"
+        for setting in SETTINGS
+        if setting.is_too_short(values[setting.name])
+    )
     try:
         secure_url(values["APP_URL"])
     except ValueError as error:
@@ -271,12 +273,16 @@ def _flask_settings(values: dict[str, Any]) -> dict[str, Any]:
     host = urlsplit(values["APP_URL"]).hostname
     is_sqlite = str(values["DATABASE_URL"]).startswith("sqlite")
     redis = values["REDIS_URL"]
+    # Each opens, the last one signs: as itsdangerous takes them.
+    keys = [*values["SECRET_KEY_FALLBACKS"], values["SECRET_KEY"]]
     return {
         "DEBUG": values["FLASK_DEBUG"],
         "SQLALCHEMY_DATABASE_URI": values["DATABASE_URL"],
         "SQLALCHEMY_ENGINE_OPTIONS": {} if is_sqlite else {"pool_pre_ping": True},
         "RATELIMIT_STORAGE_URI": f"forgiving+{redis}" if redis else "memory://",
         "RATELIMIT_STORAGE_OPTIONS": REDIS_TIMEOUTS if redis else {},
+        "SIGNING_KEYS": keys,
+        "WTF_CSRF_SECRET_KEY": keys,
         "TRUSTED_HOSTS": [host, "127.0.0.1", "localhost", "[::1]"],
         "MAX_CONTENT_LENGTH": MAX_BODY,
         "SESSION_COOKIE_NAME": "__Host-session" if secure else "session",

@@ -40,7 +40,7 @@ class EmailService:
             providers={name: PROVIDERS[name].from_settings(app.config) for name in chain},
             chain=chain,
             from_email=app.config["FROM_EMAIL"],
-            links=UnsubscribeLinks(app.config["APP_URL"], app.config["SECRET_KEY"]),
+            links=UnsubscribeLinks(app.config["APP_URL"], app.config["SIGNING_KEYS"]),
             redirect_to=app.config["EMAIL_REDIRECT_TO"],
             allowed=app.config["EMAIL_ALLOWED"],
         )

@@ -145,7 +145,8 @@ class Setting:
     """One variable: how it is read, and what holds when it is unset in development and production.
 
     `production` is given where it differs from `default`. Production does not start without a
-    `required` one, nor with one whose value is the `simulator_key`, which everybody can read.
+    `required` one, nor with one whose value is the `simulator_key`, which everybody can read, or
+    has fewer than `shortest` characters.
     A provider's setting is `required_for` its name in EMAIL_PROVIDER, in development as well.
     """
 
@@ -156,6 +157,12 @@ class Setting:
     required: bool = False
     required_for: str = ""
     simulator_key: str = ""
+    shortest: int = 0
+
+    def is_too_short(self, value: Any) -> bool:
+        """Whether `value`, or any of several, has fewer than `shortest` characters."""
+        given = value if isinstance(value, tuple) else (value,)
+        return any(isinstance(each, str) and len(each) < self.shortest for each in given)
 
     def default_for(self, debug: bool) -> str:
         return self.default if debug or self.production is None else self.production

@@ -26,4 +26,4 @@ def read_token(token: str) -> Signup | None:
 
 
 def _serializer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="confirm")
+    return URLSafeTimedSerializer(current_app.config["SIGNING_KEYS"], salt="confirm")

@@ -14,8 +14,13 @@ LIFETIME = 3600  # seconds
 
 def password_fingerprint(user: User) -> str:
     """Changes with the password, and tells nothing about it."""
-    key = current_app.config["SECRET_KEY"].encode()
-    return hmac.new(key, (user.password_hash or "").encode(), hashlib.sha256).hexdigest()[:32]
+    return _fingerprint(user, current_app.config["SIGNING_KEYS"][-1])
+
+
+def has_password(user: User, fingerprint: str) -> bool:
+    """Whether the password is still the one of `fingerprint`, made under any key that counts."""
+    keys = current_app.config["SIGNING_KEYS"]
+    return any(hmac.compare_digest(_fingerprint(user, key), fingerprint) for key in keys)
 
 
 def make_token(user: User) -> str:
@@ -30,10 +35,13 @@ def read_token(token: str) -> User | None:
     except (BadData, ValueError, TypeError):
         return None
     user = db.session.get(User, user_id)
-    if user is None or not hmac.compare_digest(password_fingerprint(user), fingerprint):
-        return None
-    return user
+    return user if user and has_password(user, fingerprint) else None
+
+
+def _fingerprint(user: User, key: str) -> str:
+    stored = (user.password_hash or "").encode()
+    return hmac.new(key.encode(), stored, hashlib.sha256).hexdigest()[:32]
 
 
 def _serializer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt="password-reset")
+    return URLSafeTimedSerializer(current_app.config["SIGNING_KEYS"], salt="password-reset")

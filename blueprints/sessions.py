@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
-from blueprints.reset_tokens import password_fingerprint
+from blueprints.reset_tokens import has_password, password_fingerprint
 from blueprints.security import is_local
 from database import db
 from extensions import email
@@ -84,4 +84,4 @@ def _user_of_session() -> User | None:
         return None
     user_id, fingerprint = stored
     user = db.session.get(User, user_id)
-    return user if user and password_fingerprint(user) == fingerprint else None
+    return user if user and has_password(user, fingerprint) else None

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,30 +14,29 @@ if TYPE_CHECKING:  # cryptography costs 50 ms to import, and hardly any request 
 
 @frozen
 class UnsubscribeLinks:
-    """Makes and reads the links below `app_url`, sealed with `secret_key`.
+    """Makes links below `app_url`, sealed with the last of `keys`; reads those of all of them.
 
     The same address always gets the same link, so retries send the same bytes.
     """
 
     app_url: str
-    secret_key: str
+    keys: Sequence[str]
 
     def url(self, address: str) -> str:
         """The page for `address`. Its URL tells nothing about the address."""
-        sealed = _cipher(self.secret_key).encrypt(address.lower().encode(), None)
+        sealed = _cipher(self.keys[-1]).encrypt(address.lower().encode(), None)
         token = base64.urlsafe_b64encode(sealed).decode()
         return f"{self.app_url}/unsubscribe/{token.rstrip('=')}"
 
     def address_of(self, token: str) -> str | None:
         """Whose token it is; None for anything that we did not make."""
-        from cryptography.exceptions import InvalidTag
-
         try:
             padding = "=" * (-len(token) % 4)
             sealed = base64.b64decode(token + padding, altchars=b"-_", validate=True)
-            return str(_cipher(self.secret_key).decrypt(sealed, None), "utf-8")
-        except (InvalidTag, ValueError):
+        except ValueError:
             return None
+        found = (_opened(sealed, key) for key in reversed(self.keys))
+        return next((address for address in found if address is not None), None)
 
     def headers(self, address: str) -> dict[str, str]:
         """What lets a mail client show a button of its own, which posts at once (RFC 8058)."""
@@ -44,6 +44,15 @@ class UnsubscribeLinks:
             "List-Unsubscribe": f"<{self.url(address)}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         }
+
+
+def _opened(sealed: bytes, key: str) -> str | None:
+    from cryptography.exceptions import InvalidTag
+
+    try:
+        return str(_cipher(key).decrypt(sealed, None), "utf-8")
+    except (InvalidTag, ValueError):
+        return None
 
 
 @cache

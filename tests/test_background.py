@@ -86,7 +86,7 @@ def test_a_forgotten_commit_is_logged_with_the_view_in_production(
 ):
     app = forgetful(
         make_app(
-            TESTING=False, FLASK_DEBUG=False, SECRET_KEY="of this test", APP_URL="http://localhost",
+            TESTING=False, FLASK_DEBUG=False, SECRET_KEY="of this test" * 3, APP_URL="http://localhost",
             FROM_EMAIL="a@example.com", EMAIL_PROVIDER="resend", RESEND_API_KEY="re_x",
         )
     )  # fmt: skip

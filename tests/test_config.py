@@ -14,7 +14,7 @@ from tools.simulator.webhook_secrets import RESEND_SECRET, Secrets
 
 DEVELOPMENT = {"FLASK_DEBUG": "1"}
 PRODUCTION = {
-    "SECRET_KEY": "a key of our own",
+    "SECRET_KEY": "a key of our own, long enough to keep",
     "APP_URL": "https://app.example.com",
     "FROM_EMAIL": "Shop <shop@example.com>",
     "EMAIL_PROVIDER": "resend",
@@ -96,6 +96,32 @@ def test_every_problem_stands_in_one_message():
             "TRUSTED_PROXIES",
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "short", "long"),
+    [
+        ("SECRET_KEY", "k" * 31, "k" * 32),
+        ("SECRET_KEY", config.DEVELOPMENT_SECRET_KEY, "k" * 32),
+        ("SECRET_KEY_FALLBACKS", f"{'k' * 32}, {'f' * 31}", f"{'k' * 32}, {'f' * 32}"),
+        ("API_TOKEN", "t" * 15, "t" * 16),
+    ],
+)
+def test_production_refuses_a_secret_that_can_be_guessed_without_showing_it(
+    name: str, short: str, long: str
+):
+    (problem,) = problems(PRODUCTION | {name: short})
+    assert problem.startswith(f"{name} has fewer than ")
+    assert short.split(", ")[-1] not in problem
+    assert load(PRODUCTION | {name: long})
+    assert load(DEVELOPMENT | {name: short})
+
+
+def test_every_short_secret_stands_in_one_message():
+    given = PRODUCTION | {"SECRET_KEY": "a", "SECRET_KEY_FALLBACKS": "b", "API_TOKEN": "c"}
+    assert [each.split(" ")[0] for each in problems(given)] == [
+        "SECRET_KEY", "SECRET_KEY_FALLBACKS", "API_TOKEN",
+    ]  # fmt: skip
 
 
 def test_the_development_inbox_is_no_provider_in_production():
@@ -274,10 +300,12 @@ class TestFiles:
 
     @pytest.mark.parametrize("name", ["SECRET_KEY", "APP_URL", "API_TOKEN", "PORT"])
     def test_any_setting_may_stand_in_a_file(self, tmp_path: Path, name: str):
-        value = {"APP_URL": "https://a.example.com", "PORT": "81"}.get(name, "from the file")
+        value = {"APP_URL": "https://a.example.com", "PORT": "81"}.get(
+            name, "a secret from the file " * 2
+        )
         (tmp_path / "secret").write_text(f"{value}\r\n")
         settings = load(PRODUCTION | {name: "", f"{name}_FILE": str(tmp_path / "secret")})
-        assert str(settings[name]) == value
+        assert str(settings[name]) == value.strip()
 
     def test_both_at_once_are_refused(self, tmp_path: Path):
         (tmp_path / "secret").write_text("other")

@@ -23,7 +23,7 @@ from tools.simulator.application import DIALECTS
 from tools.simulator.webhook_secrets import Secrets
 from tools.simulator_process import Simulator
 
-TOKEN = {"Authorization": "Bearer of-these-tests"}
+TOKEN = {"Authorization": "Bearer a-token-of-these-tests"}
 
 
 @frozen
@@ -77,7 +77,7 @@ def circle(
     with Simulator(folder / "log.jsonl", options) as simulator:
         settings = {
             "FLASK_DEBUG": "1",  # production refuses the simulator's secrets
-            "SECRET_KEY": "of-these-tests-0123456789",
+            "SECRET_KEY": "a-secret-of-these-tests-alone-0123456789",
             "APP_URL": url,
             "FROM_EMAIL": "Shop <shop@example.com>",
             "EMAIL_PROVIDER": name,
@@ -85,7 +85,7 @@ def circle(
             f"{name.upper()}_BASE_URL": simulator.url + ("/api/v1" if name == "sequenzy" else ""),
             "EMAIL_SWEEP": "0.2",
             "DATABASE_URL": f"sqlite:///{folder / 'app.db'}",
-            "API_TOKEN": "of-these-tests",
+            "API_TOKEN": "a-token-of-these-tests",
             "RATELIMIT_ENABLED": "false",
             **Secrets().variables(),
         }

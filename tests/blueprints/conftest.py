@@ -36,7 +36,7 @@ quick_hash = partial(generate_password_hash, method="pbkdf2:sha256:1")
 HASH = quick_hash(PASSWORD)
 PRODUCTION: dict[str, Any] = {
     "FLASK_DEBUG": False,
-    "SECRET_KEY": "of these tests",
+    "SECRET_KEY": "a-secret-of-these-tests-alone-0123456789",
     "APP_URL": "http://localhost",
     "FROM_EMAIL": "Shop <shop@example.com>",
     "EMAIL_PROVIDER": "resend",

@@ -14,7 +14,7 @@ from tests.conftest import MakeApp
 PRODUCTION = {
     "TESTING": False,
     "FLASK_DEBUG": False,
-    "SECRET_KEY": "a key of our own",
+    "SECRET_KEY": "a key of our own, long enough to keep",
     "APP_URL": "https://app.example.com",
     "FROM_EMAIL": "shop@example.com",
     "EMAIL_PROVIDER": "resend",

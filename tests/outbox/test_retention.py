@@ -107,7 +107,7 @@ class TestSensitiveBodies:
     def app(self, make_app: MakeApp, database_url: str, request: pytest.FixtureRequest) -> Any:
         app = make_app(
             DATABASE_URL=database_url, FLASK_DEBUG=False, APP_URL="https://app.example.com",
-            SECRET_KEY="of these tests", FROM_EMAIL="Shop <shop@example.com>",
+            SECRET_KEY="of these tests" * 3, FROM_EMAIL="Shop <shop@example.com>",
             EMAIL_PROVIDER="sendgrid", SENDGRID_API_KEY="SG.x", TESTING=True,
         )  # fmt: skip
         with app.app_context():

@@ -17,7 +17,7 @@ from tools.drill.scenarios import Scenario
 from tools.processes import Process, free_port
 
 TIMEOUT, LEASE, SWEEP = 2, 5, 1  # seconds, short so that a run is
-TOKEN = "drill-token"
+TOKEN = "token-of-the-drill"
 MOST_EXITS = 20  # of one part by itself, until the run is given up
 KEYS = {"resend": "re_drill_key", "sequenzy": "drill-key", "sendgrid": "SG.drill.key"}
 PATHS = {"sequenzy": "/api/v1"}  # of the base URL, where there is one
