@@ -14,12 +14,12 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from sqlalchemy import update
-from werkzeug.security import check_password_hash, generate_password_hash
 
 from blueprints.answers import answer_reset, find_user
 from blueprints.api import blueprint as api
 from blueprints.forms import ForgotPasswordForm, LoginForm, ResetPasswordForm, text
 from blueprints.limits import form_limit
+from blueprints.passwords import hash_password, is_outdated, matches
 from blueprints.reset_tokens import read_token
 from blueprints.sessions import log_in, login_required
 from database import changed_rows, db
@@ -29,8 +29,6 @@ blueprint = Blueprint("accounts", __name__)
 form_limit(blueprint)
 
 RESET_SENT = "If there is an account for this address, a link is on its way to it."
-# Compared with when nobody has the address, so that the answer takes as long.
-NOBODYS_HASH = generate_password_hash("nobody has this password")
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
@@ -41,8 +39,10 @@ def login() -> ResponseReturnValue:
         user = find_user(text(form.email))
         stored = user.password_hash if user else None
         db.session.close()  # hashing takes long on purpose, and nobody waits for our connection
-        matches = check_password_hash(stored or NOBODYS_HASH, text(form.password))
-        if user and stored and matches:
+        password = text(form.password)
+        if matches(stored, password) and user and stored:
+            if is_outdated(stored):
+                _renew_hash(user, hash_password(password))
             log_in(user)
             return redirect(_local_path(request.args.get("next")))
         flash("Email or password is wrong.", "error")
@@ -93,6 +93,7 @@ def reset_password() -> ResponseReturnValue:
     if user is None:
         return render_template("pages/reset-invalid.html"), 400, headers
     form = ResetPasswordForm.from_page()
+    form.owner = (user.email, user.name)
     if form.validate_on_submit():
         if not _replace_password(user, text(form.password)):
             return render_template("pages/reset-invalid.html"), 400, headers
@@ -117,10 +118,17 @@ def _replace_password(user: User, password: str) -> bool:
     before, user_id = user.password_hash, user.id
     db.session.rollback()
     unchanged = (User.id == user_id, User.password_hash.is_not_distinct_from(before))
-    new = {"password_hash": generate_password_hash(password)}
+    new = {"password_hash": hash_password(password)}
     changed = changed_rows(db.session(), update(User).where(*unchanged).values(new))
     db.session.commit()
     return bool(changed)
+
+
+def _renew_hash(user: User, renewed: str) -> None:
+    unchanged = (User.id == user.id, User.password_hash == user.password_hash)
+    if changed_rows(db.session(), update(User).where(*unchanged).values(password_hash=renewed)):
+        user.password_hash = renewed
+    db.session.commit()
 
 
 def _local_path(target: str | None) -> str:

@@ -11,6 +11,7 @@ from wtforms import EmailField, Field, PasswordField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from blueprints.errors import ApiError
+from blueprints.passwords import why_easy
 from errors import InvalidMessage
 from message import Address, one_line
 
@@ -132,6 +133,11 @@ def _new_password() -> PasswordField:
     )
 
 
+def _hard_to_guess(field: Field, address: str, name: str) -> None:
+    if field.data and (why := why_easy(field.data, address, name)):
+        raise ValidationError(why)
+
+
 class WelcomeForm(Form):
     """`POST /api/send` and `/api/send-welcome`."""
 
@@ -150,6 +156,10 @@ class SignupPageForm(SignupForm):
     """The page asks for a password, which counts in its own browser."""
 
     password = _new_password()
+
+    def validate_password(self, field: Field) -> None:
+        """WTForms calls this by its name."""
+        _hard_to_guess(field, text(self.email), text(self.name))
 
 
 class LoginForm(Form):
@@ -170,9 +180,14 @@ class ForgotPasswordForm(Form):
 
 
 class ResetPasswordForm(Form):
-    """`POST /reset-password` and `/confirm/<token>`."""
+    """`POST /reset-password` and `/confirm/<token>`. `owner`: the address and name of who asks."""
 
     password = _new_password()
+    owner = ("", "")
+
+    def validate_password(self, field: Field) -> None:
+        """WTForms calls this by its name."""
+        _hard_to_guess(field, *self.owner)
 
 
 class SendSampleForm(Form):

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from flask import flash, jsonify, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import delete
-from werkzeug.security import generate_password_hash
 
 import emails
 import subscribers
@@ -16,6 +15,7 @@ from blueprints.api import blueprint as api
 from blueprints.confirm_tokens import read_token
 from blueprints.forms import ResetPasswordForm, SignupForm, SignupPageForm, text
 from blueprints.limits import count_sign_up, form_limit
+from blueprints.passwords import hash_password
 from blueprints.sessions import log_in
 from database import changed_rows, db, insert_if_new, utc_now
 from message import new_id
@@ -41,7 +41,7 @@ def signup() -> ResponseReturnValue:
     form = SignupPageForm.from_page()
     if form.validate_on_submit():
         # Hashing takes long on purpose: it happens before the database is asked to wait for us.
-        session["signup"] = _sign_up(form, generate_password_hash(text(form.password)))
+        session["signup"] = _sign_up(form, hash_password(text(form.password)))
         flash(SIGNED_UP, "success")
         return redirect(url_for("accounts.login"))
     return render_template("pages/signup.html", form=form), 400 if form.errors else 200
@@ -61,6 +61,7 @@ def confirm(token: str) -> ResponseReturnValue:
     if asked is None:
         return render_template("pages/confirm-invalid.html"), 400, headers
     form = ResetPasswordForm.from_page()
+    form.owner = (asked.email, asked.name)
     in_its_browser = session.get("signup") == asked.id
     if in_its_browser:
         del form.password
@@ -68,7 +69,7 @@ def confirm(token: str) -> ResponseReturnValue:
         db.session.close()  # hashing takes long, and nobody waits for our connection
         password_hash = asked.password_hash
         if not in_its_browser:
-            password_hash = generate_password_hash(text(form.password))
+            password_hash = hash_password(text(form.password))
         return _enter(_open_account(asked, password_hash))
     page = render_template("pages/confirm.html", form=form, email=asked.email)
     return page, 400 if form.errors else 200, headers

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from werkzeug.test import TestResponse
 
 import outbox
 from app import create_app
-from blueprints import accounts, signups
+from blueprints.passwords import QUICK_METHOD
 from database import Base, db
 from extensions import limiter
 from models import User
@@ -32,8 +31,7 @@ from tools import provider_events
 from tools.servers import PostgreSQL
 
 PASSWORD = "correct horse battery"
-quick_hash = partial(generate_password_hash, method="pbkdf2:sha256:1")
-HASH = quick_hash(PASSWORD)
+HASH = generate_password_hash(PASSWORD, QUICK_METHOD)
 PRODUCTION: dict[str, Any] = {
     "FLASK_DEBUG": False,
     "SECRET_KEY": "a-secret-of-these-tests-alone-0123456789",
@@ -42,14 +40,6 @@ PRODUCTION: dict[str, Any] = {
     "EMAIL_PROVIDER": "resend",
     "RESEND_API_KEY": "re_test",
 }
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash in one round: these tests ask who gets in, not how long guessing takes."""
-    for module in (accounts, signups):
-        monkeypatch.setattr(module, "generate_password_hash", quick_hash)
-    monkeypatch.setattr(accounts, "NOBODYS_HASH", quick_hash("nobody has this password"))
 
 
 @pytest.fixture(autouse=True)

@@ -3,14 +3,13 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from types import ModuleType
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy.pool import QueuePool
 
-from blueprints import accounts, signups
+from blueprints import passwords
 from database import db
 from message import EmailMessage
 from tests.blueprints.conftest import PASSWORD, add_user, link_in
@@ -25,8 +24,8 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     def watch(app: Flask) -> list[int]:
         taken: list[int] = []
 
-        def hashing(module: ModuleType, name: str) -> None:
-            hash_it = getattr(module, name)
+        def hashing(name: str) -> None:
+            hash_it = getattr(passwords, name)
 
             def watched(*args: Any) -> Any:
                 pool = db.engine.pool
@@ -35,11 +34,10 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
                 write_at_once(app)
                 return hash_it(*args)
 
-            monkeypatch.setattr(module, name, watched)
+            monkeypatch.setattr(passwords, name, watched)
 
-        hashing(accounts, "check_password_hash")
-        hashing(accounts, "generate_password_hash")
-        hashing(signups, "generate_password_hash")
+        hashing("check_password_hash")
+        hashing("generate_password_hash")
         return taken
 
     return watch
