@@ -3,17 +3,28 @@
 `db` is passed on for your own views; the rooms take it from `database`.
 """
 
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from flask import request
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 
 from database import db
 from email_service import EmailService
 
-__all__ = ["csrf", "db", "email", "limiter", "migrate"]
+__all__ = ["client_network", "csrf", "db", "email", "limiter", "migrate"]
+
+
+def client_network() -> str:
+    """Whom a limit counts: an address, or the /64 of an IPv6 one, all of which one customer has."""
+    address = ip_address(request.remote_addr or "127.0.0.1")
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
+    return str(address)
+
 
 migrate = Migrate()
 csrf = CSRFProtect()
-limiter = Limiter(key_func=get_remote_address)
+limiter = Limiter(key_func=client_network)
 email = EmailService()

@@ -18,6 +18,9 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(320), unique=True)
     name: Mapped[str] = mapped_column(String(100))
     password_hash: Mapped[str | None] = mapped_column(String(255))
+    session_epoch: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # log-out counts it up
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

@@ -9,19 +9,19 @@ from flask import (
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 from sqlalchemy import update
 
-from blueprints.answers import answer_reset, find_user
+from blueprints.answers import answer_reset
 from blueprints.api import blueprint as api
 from blueprints.forms import ForgotPasswordForm, LoginForm, ResetPasswordForm, text
 from blueprints.limits import form_limit
-from blueprints.passwords import hash_password, is_outdated, matches
+from blueprints.log_ins import authenticate, note, remember_device
+from blueprints.passwords import hash_password
 from blueprints.reset_tokens import read_token
-from blueprints.sessions import log_in, login_required
+from blueprints.sessions import log_in, log_out, login_required
 from database import changed_rows, db
 from models import User
 
@@ -36,13 +36,8 @@ def login() -> ResponseReturnValue:
     """The log-in page; afterwards to `next`, if that is a path of ours."""
     form = LoginForm.from_page()
     if form.validate_on_submit():
-        user = find_user(text(form.email))
-        stored = user.password_hash if user else None
-        db.session.close()  # hashing takes long on purpose, and nobody waits for our connection
-        password = text(form.password)
-        if matches(stored, password) and user and stored:
-            if is_outdated(stored):
-                _renew_hash(user, hash_password(password))
+        user = authenticate(text(form.email), text(form.password))
+        if user:
             log_in(user)
             return redirect(_local_path(request.args.get("next")))
         flash("Email or password is wrong.", "error")
@@ -51,9 +46,10 @@ def login() -> ResponseReturnValue:
 
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
-    """Forget the session."""
-    session.clear()
-    flash("You are logged out.", "success")
+    """End the session, and those of the same user everywhere else."""
+    if user := log_out():
+        note("logged_out", user.email)
+    flash("You are logged out, on all your devices.", "success")
     return redirect(url_for("home.index"))
 
 
@@ -109,26 +105,23 @@ def _page(name: str, form: Any) -> ResponseReturnValue:
 
 
 def _ask_for_reset(address: str) -> None:
+    note("reset_asked", address)
     answer_reset(address)
     db.session.commit()
 
 
 def _replace_password(user: User, password: str) -> bool:
     """Set the password, unless another request has done so since the token was checked."""
-    before, user_id = user.password_hash, user.id
+    before, user_id, address = user.password_hash, user.id, user.email
     db.session.rollback()
     unchanged = (User.id == user_id, User.password_hash.is_not_distinct_from(before))
     new = {"password_hash": hash_password(password)}
     changed = changed_rows(db.session(), update(User).where(*unchanged).values(new))
     db.session.commit()
+    if changed:
+        note("password_changed", address)
+        remember_device(address)  # its owner gets in again, however many strangers try
     return bool(changed)
-
-
-def _renew_hash(user: User, renewed: str) -> None:
-    unchanged = (User.id == user.id, User.password_hash == user.password_hash)
-    if changed_rows(db.session(), update(User).where(*unchanged).values(password_hash=renewed)):
-        user.password_hash = renewed
-    db.session.commit()
 
 
 def _local_path(target: str | None) -> str:

@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable
 
 from flask import Response, current_app
-from flask_limiter.util import get_remote_address
 from werkzeug.exceptions import TooManyRequests
 
 from blueprints.security import bearer_token_matches
 from database import Limit, db, limits
-from extensions import limiter
+from extensions import client_network, limiter
 from message import counted_as
 
 # Millions of people who have nothing to do with each other: no count of theirs says anything.
@@ -25,7 +24,7 @@ MAILBOX_HOST = re.compile(
 
 def rate_limit_key() -> str:
     """The holder of the token once it has been checked; everybody else by address."""
-    return "bearer" if bearer_token_matches() else get_remote_address()
+    return "bearer" if bearer_token_matches() else client_network()
 
 
 def _rate(setting: str) -> Callable[[], str]:

@@ -1,14 +1,21 @@
-"""Who is logged in, and views that ask for it."""
+"""Who is logged in, and views that ask for it.
 
+A session ends when its user logs out anywhere, with a change of the password, after two weeks in
+which it was not used, and after three months.
+"""
+
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
 from flask import abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.local import LocalProxy
 
+from blueprints.log_ins import remember_device
 from blueprints.reset_tokens import has_password, password_fingerprint
 from blueprints.security import is_local
 from database import db
@@ -17,15 +24,38 @@ from models import User
 
 P = ParamSpec("P")
 
+IDLE, LONGEST = 14 * 86400, 90 * 86400  # seconds
+NOTED = 3600  # seconds between two notes in the cookie that a session is used
+
 
 def log_in(user: User) -> None:
     """Begin a session of `user`; whatever the session held before is gone."""
     session.clear()
-    session["user"] = [user.id, password_fingerprint(user)]
+    moment = int(time.time())
+    session["user"] = {
+        "id": user.id,
+        "password": password_fingerprint(user),
+        "epoch": user.session_epoch,
+        "since": moment,
+        "seen": moment,
+    }
+    remember_device(user.email)
+
+
+def log_out() -> User | None:
+    """End every session of whoever is logged in, copies of its cookie too; who that was."""
+    user = current_user()
+    if user:
+        ended = update(User).where(User.id == user.id)
+        db.session.execute(ended.values(session_epoch=User.session_epoch + 1))
+        db.session.commit()
+    session.clear()
+    g.user = None
+    return user
 
 
 def current_user() -> User | None:
-    """Who is logged in; a changed password ends every session."""
+    """Who is logged in."""
     if "user" not in g:
         g.user = _user_of_session()
     user: User | None = g.user
@@ -79,9 +109,16 @@ def _shown_user() -> User | None:
 
 
 def _user_of_session() -> User | None:
-    stored = session.get("user")
-    if not stored:
+    stored, moment = session.get("user"), time.time()
+    if not isinstance(stored, dict):
         return None
-    user_id, fingerprint = stored
-    user = db.session.get(User, user_id)
-    return user if user and has_password(user, fingerprint) else None
+    if moment - stored["seen"] > IDLE or moment - stored["since"] > LONGEST:
+        return None
+    user = db.session.get(User, stored["id"])
+    if not user or user.session_epoch != stored["epoch"]:
+        return None
+    if not has_password(user, stored["password"]):
+        return None
+    if moment - stored["seen"] > NOTED:
+        session["user"] = stored | {"seen": int(moment)}
+    return user

@@ -1,7 +1,9 @@
 """How often something may happen, counted in rows: exact over all processes, without Redis."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from attrs import frozen
 from sqlalchemy import Index, String, delete, func, insert, select
@@ -62,14 +64,20 @@ def used_up(session: Session, *limits: Limit) -> Limit | None:
     return None
 
 
-def use(session: Session, *limits: Limit) -> None:
-    """Count one use of each, in `session`'s transaction."""
+def use(session: Session, *limits: Limit) -> list[str]:
+    """Count one use of each, in `session`'s transaction; what takes them back."""
     now = utc_now()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": new_id(), "limit_key": limit.key, "until": now + limit.window} for limit in limits
     ]
     if rows:
         session.execute(insert(LimitUse), rows)
+    return [row["id"] for row in rows]
+
+
+def take_back(session: Session, uses: Sequence[str]) -> None:
+    """Let these uses not count."""
+    session.execute(delete(LimitUse).where(LimitUse.id.in_(uses)))
 
 
 def forget_uses(session: Session, count: int) -> None:

@@ -56,7 +56,8 @@ def check_foreign_keys(connection: Connection) -> None:
         return
     counts = Counter(table for table, _rowid, _parent, _key in orphans)
     named = ", ".join(
-        f"{table} ({count} row{'s' if count > 1 else ''})" for table, count in counts.items()
+        f"{table} ({count} row{'s' if count > 1 else ''})"
+        for table, count in sorted(counts.items())
     )
     raise CommandError(
         f"after the migration rows refer to rows that do not exist: {named}; nothing was changed. "

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy.pool import QueuePool
+from werkzeug.security import generate_password_hash
 
 from blueprints import passwords
 from database import db
@@ -67,6 +68,15 @@ def test_a_log_in_holds_no_connection_while_it_checks_the_password(
     answer = any_app.test_client().post("/login", data={"email": email, "password": password})
     assert (answer.status_code == 302) == (password == PASSWORD)
     assert taken == [0]
+
+
+def test_so_does_one_that_makes_the_hash_anew(any_app: Flask, watch: Watch):
+    cheap = generate_password_hash(PASSWORD, "pbkdf2:sha256:2")
+    add_user(any_app, "ann@example.com", "Ann", cheap)
+    taken = watch(any_app)
+    form = {"email": "ann@example.com", "password": PASSWORD}
+    assert any_app.test_client().post("/login", data=form).status_code == 302
+    assert taken == [0, 0]
 
 
 @pytest.mark.parametrize("email", ["ann@example.com", "bob@example.com"])

@@ -1,6 +1,7 @@
 """Alive, ready, and the numbers; each problem says what to do about it."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,7 +17,7 @@ from sqlalchemy import text, update
 
 from background import send_in_background
 from database import db, utc_now
-from message import EmailMessage
+from message import EmailMessage, new_id
 from outbox import OutboxEmail
 from tests.conftest import MakeApp
 from tools.outages import locked
@@ -202,7 +203,8 @@ def test_metrics_count_the_outbox_by_state(
     client: FlaskClient, app: Flask, outbox_emails: list[EmailMessage]
 ):
     queue_email(app, hours_ago=1)
-    client.post("/api/send", json={"email": "ann@example.com", "name": "Ann"})
+    sent = client.post("/api/send", json={"email": "ann@example.com", "name": "Ann"})
+    assert sent.status_code == 202, sent.text
     answer = client.get("/metrics")
     assert answer.content_type.startswith("text/plain; version=")
     samples = {
@@ -252,7 +254,7 @@ def test_without_tables_every_request_that_needs_them_is_503_and_the_log_names_t
 ):
     client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/empty.db").test_client()
     with client.session_transaction() as session:
-        session["user"] = ["0198c5f0-0000-7000-8000-000000000000", "logged in before"]
+        session["user"] = {"id": new_id(), "since": time.time(), "seen": time.time()}
     form = {"name": "Ann", "email": "ann@example.com", "password": "long enough"}
     with caplog.at_level(logging.ERROR):
         api, page = client.post("/api/signup", json=form), client.post("/signup", data=form)

@@ -10,7 +10,8 @@ from database import transaction
 from extensions import email
 from message import EmailMessage
 from outbox import suppression
-from tests.blueprints.conftest import add_user, csrf_token, logged_in
+from tests.blueprints.conftest import PASSWORD, add_user, csrf_token, logged_in
+from tests.blueprints.test_log_ins import guess
 from tests.blueprints.test_password_reset import ask_for_link
 from tests.conftest import MakeApp
 
@@ -37,8 +38,9 @@ def roll(make_app: MakeApp, kept: bool) -> Roll:
         csrf = browser.application.config["WTF_CSRF_ENABLED"]
         app = make_app(SECRET_KEY=NEW, WTF_CSRF_ENABLED=csrf, **fallbacks)
         later = app.test_client()
-        if cookie := browser.get_cookie("session"):
-            later.set_cookie("session", cookie.value)
+        for name in ("session", "device"):
+            if cookie := browser.get_cookie(name):
+                later.set_cookie(name, cookie.value)
         return later
 
     return roll
@@ -49,6 +51,15 @@ def test_a_session(old: Flask, roll: Roll, kept: bool):
     browser = old.test_client()
     with logged_in(browser, add_user(old, "bob@example.com", "Bob")):
         assert (roll(browser).get("/account").status_code == 200) is kept
+
+
+@KEPT
+def test_a_known_browser(old: Flask, roll: Roll, kept: bool):
+    browser = old.test_client()
+    assert guess(browser, ANN, PASSWORD)
+    later = roll(browser)
+    assert not any(guess(later.application.test_client()) for _ in range(20))
+    assert guess(later, ANN, PASSWORD) is kept
 
 
 @KEPT

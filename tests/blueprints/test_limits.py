@@ -104,3 +104,21 @@ def test_limits_can_be_switched_off_and_spare_what_is_watched(make_app: MakeApp)
     for path in ("/healthz", "/inbox.json", "/"):
         assert {limited.get(path).status_code for _ in range(30)} == {200}
     assert 429 not in statuses(limited, "/api/webhooks/stripe", 30)
+
+
+def test_an_ipv6_customer_is_counted_by_the_64_and_an_ipv4_one_by_the_address(make_app: MakeApp):
+    client = make_app(
+        RATELIMIT_ENABLED=True, RATELIMIT_FORM="2/hour", RATELIMIT_SEND="2/hour"
+    ).test_client()
+
+    def last(path: str, *addresses: str) -> int:
+        return [
+            client.post(path, json={}, environ_base={"REMOTE_ADDR": each}).status_code
+            for each in addresses
+        ][-1]
+
+    for path in ("/login", "/api/send"):
+        assert last(path, *(f"2001:db8:1:2:{n:x}::{n}" for n in range(3))) == 429
+        assert last(path, "2001:db8:1:3::1") == 400
+        assert last(path, "192.0.2.1", "192.0.2.1", "192.0.2.2") == 400
+        assert last(path, "::ffff:192.0.2.1") == 429

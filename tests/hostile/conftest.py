@@ -41,6 +41,8 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 def _serve(url: str, folder: Path, simulator: Simulator) -> Iterator[Site]:
-    with Site(url, folder / "web.log", RESEND_BASE_URL=simulator.url) as site:
+    # At DEBUG, where a secret would come out first.
+    variables = {"RESEND_BASE_URL": simulator.url, "LOG_LEVEL": "DEBUG"}
+    with Site(url, folder / "web.log", **variables) as site:
         yield site
         site.check_log()

@@ -1,4 +1,4 @@
-"""A visitor of the pages: one session cookie, the hidden token of a form, and posts as typed."""
+"""A visitor of the pages: cookies, the hidden token of a form, and posts as typed."""
 
 import re
 from collections.abc import Mapping
@@ -11,12 +11,17 @@ Fields = Mapping[str, str | bytes]
 
 
 class Visitor:
-    """Keeps the session cookie from answer to answer, as a browser does."""
+    """Keeps cookies from answer to answer, as a browser does."""
 
     def __init__(self, site: Site, *headers: Header) -> None:
         self.site = site
         self.headers = headers
-        self.cookie = ""
+        self.cookies: dict[str, str] = {}
+
+    @property
+    def cookie(self) -> str:
+        """All of them, as one header."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def get(self, path: str, method: str = "GET") -> WireAnswer:
         return self._kept(self.site.send(method, path, self._headers()))
@@ -37,11 +42,12 @@ class Visitor:
         return self.post(path, {"csrf_token": self.csrf_token(path), **fields}, *headers)
 
     def _headers(self) -> list[Header]:
-        cookie: list[Header] = [("Cookie", self.cookie)] if self.cookie else []
+        cookie: list[Header] = [("Cookie", self.cookie)] if self.cookies else []
         return [*self.headers, *cookie]
 
     def _kept(self, answer: WireAnswer) -> WireAnswer:
-        new = answer.header("Set-Cookie")
-        if new:
-            self.cookie = new.partition(";")[0]
+        for name, value in answer.headers:
+            if name.lower() == "set-cookie":
+                key, _, word = value.partition(";")[0].partition("=")
+                self.cookies[key] = word
         return answer
