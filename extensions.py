@@ -18,7 +18,11 @@ __all__ = ["client_network", "csrf", "db", "email", "limiter", "migrate"]
 
 def client_network() -> str:
     """Whom a limit counts: an address, or the /64 of an IPv6 one, all of which one customer has."""
-    address = ip_address(request.remote_addr or "127.0.0.1")
+    given = request.remote_addr or "127.0.0.1"
+    try:
+        address = ip_address(given)
+    except ValueError:
+        return given  # what a trusted proxy wrote
     if isinstance(address, IPv6Address):
         return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
     return str(address)

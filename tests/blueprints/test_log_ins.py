@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, update
+from werkzeug.security import check_password_hash, generate_password_hash
 
 import outbox
 from blueprints import passwords
@@ -152,7 +153,7 @@ def test_who_resets_the_password_gets_in_whatever_strangers_do(
 def watched(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What is asked of the database, and each hashing with its method."""
     seen: list[str] = []
-    check = passwords.check_password_hash
+    check = check_password_hash
 
     def hashing(stored_hash: str, password: str) -> bool:
         seen.append(stored_hash.partition("$")[0])
@@ -229,7 +230,7 @@ def test_every_step_is_logged_and_no_line_holds_the_address(
 
 
 def test_an_hash_of_lower_cost_is_made_anew_by_the_log_in(any_app: Flask):
-    cheap = passwords.generate_password_hash(PASSWORD, "pbkdf2:sha256:2")
+    cheap = generate_password_hash(PASSWORD, "pbkdf2:sha256:2")
     user = add_user(any_app, ANN, "Ann", cheap)
 
     def kept() -> str | None:

@@ -18,7 +18,7 @@ GUIDE = ROOT / "docs" / "from-the-guide.md"
 TEXT = README.read_text(encoding="utf-8")
 
 # Words in capitals with an underscore that are no settings, and the settings of the samples.
-NO_SETTINGS = {"NAME_FILE", "TEST_SETTINGS", "EVENT_TYPES"}
+NO_SETTINGS = {"NAME_FILE", "TEST_SETTINGS", "EVENT_TYPES", "SIGNING_KEYS"}
 SAMPLES = {"PROJECTS_PER_USER"} | {
     f"ACME_{name}" for name in ("API_KEY", "BASE_URL", "RATE", "WEBHOOK_SECRET")
 }
