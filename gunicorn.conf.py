@@ -1,4 +1,8 @@
-"""gunicorn reads this file by itself: `gunicorn app:app`. WEB_CONCURRENCY and PORT adjust it."""
+"""gunicorn reads this file by itself: `gunicorn app:app`. WEB_CONCURRENCY and PORT adjust it.
+
+A few slow clients hold up all its threads, and no setting here can help: that is what nginx with
+`deploy/nginx.conf` is for.
+"""
 
 import os
 import sys

@@ -1,8 +1,8 @@
 """HTTP by hand: bytes on a socket, because no client library sends what an attacker sends."""
 
 import socket
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPResponse
 from typing import NamedTuple
 
@@ -63,3 +63,16 @@ def send_without_listening(port: int, data: bytes) -> None:
     """Send `data` and hang up: whatever comes of it, the sender never knows."""
     with socket.create_connection(("127.0.0.1", port), TIMEOUT) as connection:
         connection.sendall(data)
+
+
+@contextmanager
+def half_open(port: int, beginning: bytes, count: int) -> Iterator[list[socket.socket]]:
+    """So many clients that have sent the beginning of a request, and say nothing more."""
+    with ExitStack() as stack:
+        address = ("127.0.0.1", port)
+        clients = [
+            stack.enter_context(socket.create_connection(address, TIMEOUT)) for _ in range(count)
+        ]
+        for client in clients:
+            client.sendall(beginning)
+        yield clients

@@ -19,6 +19,7 @@ def check_leftovers(settings: Mapping[str, Any]) -> list[Check]:
     return [
         _check_debug(settings),
         _check_app_url(settings),
+        _check_proxy(settings),
         *(found.get(name, ok(name)) for name in ("postal-address", "app-name", "secret-key")),
         _check_api_token(settings),
     ]
@@ -53,6 +54,16 @@ def _check_app_url(settings: Mapping[str, Any]) -> Check:
             "set APP_URL to the public address before anybody else gets an email",
         )
     return ok("app-url", url)
+
+
+def _check_proxy(settings: Mapping[str, Any]) -> Check:
+    if settings["TRUSTED_PROXIES"] or settings["DEBUG"]:
+        return ok("proxy")
+    return hint(
+        "proxy",
+        "TRUSTED_PROXIES is 0: if visitors reach gunicorn itself, 20 that send slowly hold up all",
+        "put nginx before it, with deploy/nginx.conf, and set TRUSTED_PROXIES=1",
+    )
 
 
 def _samples(settings: Mapping[str, Any]) -> Iterator[Check]:

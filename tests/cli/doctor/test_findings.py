@@ -13,7 +13,7 @@ from sqlalchemy import text as sql
 import cli.doctor.accounts
 import outbox
 import subscribers
-from cli.doctor.checks import Verdict
+from cli.doctor.checks import Check, Verdict
 from cli.doctor.delivery import check_redis
 from cli.doctor.leftovers import check_leftovers
 from database import db, utc_now
@@ -25,7 +25,7 @@ from tests.cli.doctor.keys import OTHER_SVIX, rsa_key
 from tests.cli.doctor.name_server import NameServer, text
 from tests.conftest import MakeApp
 from tests.providers.listener import Listener, answer
-from tools.processes import Process, free_port
+from tools.processes import PRODUCTION, Process, free_port
 from tools.servers import Valkey
 from tools.simulator_process import Simulator
 
@@ -54,8 +54,8 @@ def test_a_healthy_app_gives_none_and_no_email_leaves(
     clinic.settings["APP_NAME"] = "Your App"
     verdicts = clinic.examine()
     bad = {name: verdict for name, verdict in verdicts.items() if verdict not in ("ok", "skipped")}
-    # It is on loopback, with a short key and the sample name.
-    assert bad == dict.fromkeys(["app-url", "app-name", "secret-key"], "hint")
+    # It is on loopback, without a proxy, with a short key and the sample name.
+    assert bad == dict.fromkeys(["app-url", "proxy", "app-name", "secret-key"], "hint")
     assert {"database", "clock", f"{provider}-account", f"{provider}-webhook", "web"} <= {
         name for name, verdict in verdicts.items() if verdict == "ok"
     }
@@ -472,6 +472,17 @@ def test_development_at_a_public_address_is_a_hint(make_app: MakeApp):
     checks = {check.name: check for check in check_leftovers(settings)}
     assert checks["debug"].verdict is Verdict.HINT
     assert "may send without an API_TOKEN" in checks["debug"].remedy
+
+
+def test_gunicorn_without_a_proxy_is_a_hint_that_names_nginx(make_app: MakeApp):
+    def proxy(**settings: Any) -> Check:
+        app = make_app(**PRODUCTION, **settings)
+        return next(each for each in check_leftovers(app.config) if each.name == "proxy")
+
+    assert proxy(FLASK_DEBUG=True).verdict is Verdict.OK
+    assert proxy(FLASK_DEBUG=False, TRUSTED_PROXIES=1).verdict is Verdict.OK
+    found = proxy(FLASK_DEBUG=False)
+    assert (found.verdict, "deploy/nginx.conf" in found.remedy) == (Verdict.HINT, True)
 
 
 def test_the_checklist_shows_each_line_with_its_remedy_and_no_secret(clinic: Clinic):
