@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from tools.simulator.application import Application
+from tools.simulator.browsers import is_of_another_site
 from tools.simulator.exchange import Reply, Request, json_reply
 from tools.simulator.misbehaviour import Ending
 
+OTHER_SITE = json_reply(403, {"error": "the simulator answers no page of another site"})
 MAX_BODY = 64 * 1024 * 1024  # bytes, above each vendor's own limit
 
 
@@ -23,6 +25,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, application: Application) -> None:
         self.application = application
+        self.own_name = host
         super().__init__((host, port), _ClientConnection)
 
     def server_bind(self) -> None:
@@ -48,12 +51,16 @@ class _ClientConnection(BaseHTTPRequestHandler):
         if len(body) < length:  # the client left in the middle
             self.close_connection = True
             return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if is_of_another_site(headers, self.server.own_name):
+            self._send(OTHER_SITE, "answer")
+            return
         path, _, query = self.path.partition("?")
         request = Request(
             method=self.command,
             path=unquote(path),
             query=dict(parse_qsl(query)),
-            headers={name.lower(): value for name, value in self.headers.items()},
+            headers=headers,
             body=body,
         )
         self._send(*self.server.application.respond(request, self._wait))

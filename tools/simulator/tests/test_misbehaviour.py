@@ -153,7 +153,7 @@ def connected(
 ) -> Iterator[socket.socket]:
     """A connection on which the payload was just posted."""
     body = json.dumps(payload).encode()
-    fields = {"Host": "x", "User-Agent": "x", "Authorization": "Bearer k"} | {
+    fields = {"Host": "localhost", "User-Agent": "x", "Authorization": "Bearer k"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
     lines = [f"{name}: {value}" for name, value in fields.items()]

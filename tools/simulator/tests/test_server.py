@@ -77,6 +77,43 @@ def test_a_lone_surrogate_does_not_break_the_page(simulator, session, get):
     assert get("/").status_code == 200
 
 
+OTHER_SITES = {
+    "a name that leads to loopback": {"Host": "evil.example"},
+    "with the port": {"Host": "evil.example:8025"},
+    "a name like ours": {"Host": "localhost.evil.example"},
+    "no name": {"Host": ""},
+    "a page that posts": {"Origin": "https://evil.example"},
+    "a page of another port": {"Origin": "http://127.0.0.1:3000"},
+    "a page in a sandbox": {"Origin": "null"},
+}
+
+
+@pytest.mark.parametrize("who", OTHER_SITES)
+def test_a_page_of_another_site_learns_and_changes_nothing(
+    simulator, post: Post, session, who: str
+):
+    post("/emails", RESEND)
+    for method, path in [
+        ("GET", "/"), ("GET", "/log.json"), ("GET", "/webhooks.json"), ("DELETE", "/log"),
+        ("POST", "/webhooks/replay"), ("POST", "/emails"), ("POST", "/v3/mail/send"),
+    ]:  # fmt: skip
+        answer = session.request(
+            method, simulator.url + path, headers=OTHER_SITES[who], json=RESEND, timeout=10
+        )
+        assert (method, path, answer.status_code) == (method, path, 403)
+        assert "ann@example.com" not in answer.text
+    assert len(simulator.accepted()) == 1
+
+
+def test_its_own_page_and_programs_under_any_of_its_addresses_are_served(simulator, session):
+    port = urlsplit(simulator.url).port
+    for headers in (
+        {"Host": f"localhost:{port}"}, {"Host": "[::1]"}, {"Host": "10.0.0.7:8025"},
+        {"Origin": simulator.url},
+    ):  # fmt: skip
+        assert session.get(f"{simulator.url}/log.json", headers=headers, timeout=10).ok
+
+
 def test_the_log_is_json_and_can_be_narrowed(post: Post, get):
     post("/emails", RESEND)
     post("/emails", RESEND | {"cc": "Bob <BOB@example.com>"})
@@ -131,22 +168,24 @@ def exchange(url: str, data: bytes) -> bytes:
 
 
 def test_a_body_without_a_length_is_refused(simulator):
-    head = b"POST /emails HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    head = (
+        b"POST /emails HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    )
     assert exchange(simulator.url, head).startswith(b"HTTP/1.1 411 ")
 
 
 def test_a_body_beyond_all_limits_is_refused(simulator):
-    head = b"POST /emails HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
+    head = b"POST /emails HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n"
     assert exchange(simulator.url, head).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_body_that_ends_early_is_not_an_email(simulator):
-    head = b"POST /emails HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{}"
+    head = b"POST /emails HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{}"
     assert exchange(simulator.url, head) == b""
 
 
 def test_a_connection_is_kept_for_the_next_request(simulator):
-    request = b"GET /log.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /log.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
     assert exchange(simulator.url, request * 3).count(b"HTTP/1.1 200 OK") == 3
 
 
