@@ -69,9 +69,9 @@ bench: setup-dev ## measure every sender, the engine and the accept path beside 
 screenshots: setup-dev browser ## draw the pictures of docs/screenshots/ that show emails and the gallery
 	$(BIN)/python -m tests.template.screenshots
 
-lock: setup-dev ## pin the requirements anew from requirements*.in
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate -o requirements.txt requirements.in
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate -o requirements-dev.txt requirements-dev.in
+lock: setup-dev ## pin the requirements anew from requirements*.in, with their hashes
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --generate-hashes -o requirements.txt requirements.in
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --generate-hashes -o requirements-dev.txt requirements-dev.in
 
 setup: .venv/installed
 setup-dev: .venv/installed-dev

@@ -78,7 +78,8 @@ def _requirements(root: Path, everything: str) -> Iterator[str]:
             if not imported and (shown is None or shown not in everything):
                 yield f"{file}.in: nothing uses {name}"
         required = needed(roots)
-        for line in (root / f"{file}.txt").read_text(encoding="utf-8").splitlines():
+        text = (root / f"{file}.txt").read_text(encoding="utf-8")
+        for line in re.findall(r"^\S.*", text, re.MULTILINE):  # below each stand its hashes
             pinned = canonicalize_name(re.split(r"[=\s;]", line)[0])
             if pinned not in required:
                 yield f"{file}.txt: nothing requires {pinned}"

@@ -56,6 +56,12 @@ def test_ci_takes_the_oldest_and_the_newest_python_that_we_support():
         assert f"Python {oldest} to {newest}" in text(document), document
 
 
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_requirements_are_pinned_with_their_hashes(file: str):
+    pins = re.findall(r"^\S.*(?:\n +--hash=sha256:[0-9a-f]{64}(?: \\)?)*", text(file), re.MULTILINE)
+    assert [pin for pin in pins if "==" not in pin or "--hash=" not in pin] == []
+
+
 def test_actions_are_pinned_by_commit_and_say_which_version_that_is():
     used = re.findall(r"uses: (.+)$", WORKFLOW, re.MULTILINE)
     assert used

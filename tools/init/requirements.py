@@ -56,6 +56,7 @@ def _extra_of(requirement: Requirement) -> str:
 
 
 def _keep(tree: Tree, path: str, names: set[str]) -> None:
-    lines = tree.read(path).splitlines(keepends=True)
-    kept = [line for line in lines if canonicalize_name(re.split(r"[=\s;]", line)[0]) in names]
+    # A pin, and the hashes below it.
+    pins = filter(None, re.split(r"^(?=\S)", tree.read(path), flags=re.MULTILINE))
+    kept = [pin for pin in pins if canonicalize_name(re.split(r"[=\s;]", pin)[0]) in names]
     tree.write(path, "".join(kept))

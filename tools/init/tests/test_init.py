@@ -27,7 +27,7 @@ FILES = {
     "pyproject.toml": 'module = ["app", "shop.cart", "shop.plans"]\n'
     '"!./{app,tasks,shop/{__init__,cart,plans}}.py" = 1\n',
     "requirements.in": "flask>=3.1\n",
-    "requirements.txt": "flask==3.1.3\njinja2==3.1.6\nstripe==16.1.0\n",
+    "requirements.txt": "flask==3.1.3 \\\n    --hash=sha256:1\njinja2==3.1.6\nstripe==16.1.0 \\\n    --hash=sha256:2 \\\n    --hash=sha256:3\n",
     "requirements-dev.in": "-c requirements.txt\npytest>=8\n",
     "requirements-dev.txt": "pytest==8.0.0\n",
     "static/style.css": ":root { --accent: #111111; --accent-strong: #222222; --on-accent: #fff; }\n"
@@ -223,7 +223,9 @@ def test_modules_and_targets_that_are_gone_are_named_nowhere(root: Path):
 def test_a_pin_that_nothing_requires_goes(root: Path):
     tree = Tree(root)
     drop(tree, [])
-    assert tree.read("requirements.txt") == "flask==3.1.3\njinja2==3.1.6\n"
+    assert tree.read("requirements.txt") == (
+        "flask==3.1.3 \\\n    --hash=sha256:1\njinja2==3.1.6\n"
+    )
     assert {"flask", "werkzeug", "markupsafe"} <= needed(wanted("flask>=3  # web\n"))
     assert "redis" in needed(wanted("celery[redis]"))
     assert "redis" not in needed(wanted("celery"))
