@@ -146,7 +146,7 @@ def test_a_forgotten_password_is_replaced_through_the_emailed_link_which_works_o
     expect(page).to_have_url(re.compile("/account$"))
     expect(page.get_by_role("main")).to_contain_text("Bob")
     page.get_by_role("main").get_by_role("button", name="Log out").click()
-    expect(page.get_by_role("status")).to_have_text("You are logged out.")
+    expect(page.get_by_role("status")).to_have_text("You are logged out, on all your devices.")
     page.goto("/account")
     expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
