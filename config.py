@@ -103,7 +103,7 @@ SETTINGS = (
     Setting("DATABASE_URL", database_url, "sqlite:///app.db"),
     Setting("REDIS_URL", redis_url),
     Setting("API_TOKEN", header_value, shortest=16),
-    Setting("METRICS_TOKEN", header_value),
+    Setting("METRICS_TOKEN", header_value, shortest=16),
     Setting("STRIPE_WEBHOOK_SECRET", comma_list),
     Setting("RATELIMIT_ENABLED", boolean, "true"),
     Setting("RATELIMIT_SEND", rate, "10/minute"),

@@ -105,6 +105,7 @@ def test_every_problem_stands_in_one_message():
         ("SECRET_KEY", config.DEVELOPMENT_SECRET_KEY, "k" * 32),
         ("SECRET_KEY_FALLBACKS", f"{'k' * 32}, {'f' * 31}", f"{'k' * 32}, {'f' * 32}"),
         ("API_TOKEN", "t" * 15, "t" * 16),
+        ("METRICS_TOKEN", "t" * 15, "t" * 16),
     ],
 )
 def test_production_refuses_a_secret_that_can_be_guessed_without_showing_it(
