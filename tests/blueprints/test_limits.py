@@ -10,7 +10,7 @@ from tests.conftest import MakeApp
 GOOD = {"email": "ann@example.com", "name": "Ann"}
 FORMS = (
     "/signup", "/login", "/logout", "/forgot-password", "/reset-password", "/contact",
-    "/preview/welcome",
+    "/confirm/x", "/preview/welcome",
 )  # fmt: skip
 
 
