@@ -4,7 +4,8 @@ The row is stored with the caller's own data; delivery starts after the commit.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,10 +18,12 @@ from sqlalchemy.orm import Session, SessionTransaction
 import outbox
 from database import Limit, db
 from message import EmailMessage
-from outbox import Enqueued, OutboxChange, OutboxEmail
+from outbox import Enqueued, OutboxChange, OutboxEmail, OutboxStep
 from providers import SubscriberChange
 
 logger = logging.getLogger(__name__)
+
+SOONEST, SPREAD = 0.2, 0.5  # seconds until what was asked is answered: so many and up to so many
 
 emails_queued = Namespace().signal("emails-queued")
 """Sent after a commit that queued emails, with `messages`, a list of `EmailMessage`."""
@@ -87,6 +90,69 @@ def change_in_background(change: SubscriberChange) -> OutboxChange:
     return row
 
 
+@frozen
+class Asked:
+    """What somebody asked of `address`, for the function that answers it by an email or by none.
+
+    It looks up who that is in `session`, calls `send` like `send_in_background`, and does not
+    commit.
+    """
+
+    session: Session
+    address: str
+    data: Mapping[str, Any]
+    send: Callable[..., object]
+
+
+Answer = Callable[[Asked], None]
+_answers: dict[str, Answer] = {}
+
+
+def answers(kind: str) -> Callable[[Answer], Answer]:
+    """Make a function the one that answers what is asked as `kind`."""
+
+    def register(answer: Answer) -> Answer:
+        _answers[kind] = answer
+        return answer
+
+    return register
+
+
+def ask_in_background(kind: str, address: str, **data: str) -> None:
+    """Have `answers(kind)` send an email to `address`, or none; the caller commits.
+
+    The request does the same whoever that is, and the answer comes at a random moment, so that
+    nobody can measure who has an account. In `sync` mode it comes at once. `data` is no secret: it
+    is stored until then.
+    """
+    session = db.session()
+    if current_app.config["EMAIL_DELIVERY"] == "sync":
+        _answers[kind](Asked(session, address.lower(), data, send_in_background))
+        return
+    wait = SOONEST + SPREAD * secrets.SystemRandom().random()
+    row = outbox.enqueue_step(
+        session, kind, address=address, data=data, wait=wait, origin=_origin()
+    )
+    _remember(session, row.id)
+
+
+def _answer(session: Session, row: OutboxStep) -> None:
+    """The step that a row of `ask_in_background` stands for."""
+    sent: list[EmailMessage] = []
+
+    def send(message: EmailMessage, *, limited_by: Sequence[Limit] = ()) -> None:
+        email = outbox.enqueue(session, message, limited_by=limited_by, origin=row.origin)
+        if email.state == "queued":
+            sent.append(message)
+
+    def tell(_: Session) -> None:
+        if sent and not session.in_nested_transaction():
+            emails_queued.send(current_app, messages=sent)
+
+    event.listen(session, "after_commit", tell)
+    _answers[row.kind](Asked(session, row.recipient, row.message, send))
+
+
 def _origin() -> str | None:
     """The view or command that is running, for the record."""
     if has_request_context():
@@ -138,7 +204,8 @@ def uncommitted_ids() -> list[str]:
 
 
 def init_app(app: Flask) -> None:
-    """Watch for views and commands that forget to commit what they queued."""
+    """Answer what is asked, and watch for views and commands that forget to commit."""
+    outbox.register_steps(app, _answer)
     app.after_request(_refuse_uncommitted)
     app.teardown_appcontext(_refuse_uncommitted_outside_requests)
 

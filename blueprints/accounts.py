@@ -14,7 +14,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from sqlalchemy import update
 
-from blueprints.answers import answer_reset
+from background import ask_in_background
 from blueprints.api import blueprint as api
 from blueprints.forms import ForgotPasswordForm, LoginForm, ResetPasswordForm, text
 from blueprints.limits import form_limit
@@ -106,7 +106,7 @@ def _page(name: str, form: Any) -> ResponseReturnValue:
 
 def _ask_for_reset(address: str) -> None:
     note("reset_asked", address)
-    answer_reset(address)
+    ask_in_background("password-reset", address)
     db.session.commit()
 
 

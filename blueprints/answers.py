@@ -1,57 +1,67 @@
-"""Who is behind an address that somebody typed, and which email they get: none tells a stranger."""
+"""Who is behind an address that somebody typed, and which email they get.
+
+The request knows nothing of it: this happens in delivery, a moment later.
+"""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from flask import current_app
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 import emails
-from background import send_in_background
+from background import Asked, answers
 from blueprints import confirm_tokens, reset_tokens
 from blueprints.limits import account_exists_notice, asked_by_owner, caused_by_strangers
-from database import db
 from message import EmailMessage
 from models import Signup, User
 
 
-def answer_sign_up(asked: Signup) -> None:
+@answers("sign-up")
+def answer_sign_up(asked: Asked) -> None:
     """Ask the owner of the address to confirm it, or say that there is an account."""
-    owner, limited_by = find_user(asked.email), caused_by_strangers(asked.email)
+    signup = asked.session.get(Signup, asked.data["signup"])
+    if signup is None:
+        return  # forgotten since
+    owner = find_user(asked.session, asked.address)
+    limited_by = caused_by_strangers(asked.address)
     if owner is None:
-        message = _confirmation(asked)
+        message = _confirmation(signup)
     else:
-        db.session.delete(asked)
+        asked.session.delete(signup)
         # By the name they gave themselves: a stranger must not choose words for their inbox.
         message = emails.account_exists(to=owner.email, name=owner.name)
-        limited_by.append(account_exists_notice(asked.email))
-    send_in_background(message, limited_by=limited_by)
+        limited_by.append(account_exists_notice(asked.address))
+    asked.send(message, limited_by=limited_by)
 
 
-def answer_reset(address: str) -> None:
+@answers("password-reset")
+def answer_reset(asked: Asked) -> None:
     """Send the link to a new password, or once more the one that confirms the address."""
-    owner, waiting = find_user(address), _latest_signup(address)
+    owner = find_user(asked.session, asked.address)
+    waiting = _latest_signup(asked.session, asked.address)
     if owner:
-        send_in_background(_reset(owner), limited_by=[asked_by_owner(owner.email)])
+        asked.send(_reset(owner), limited_by=[asked_by_owner(asked.address)])
     elif waiting:
-        send_in_background(_confirmation(waiting), limited_by=[asked_by_owner(waiting.email)])
+        asked.send(_confirmation(waiting), limited_by=[asked_by_owner(asked.address)])
 
 
-def find_user(address: str) -> User | None:
+def find_user(session: Session, address: str) -> User | None:
     """Who has an account with this address."""
-    return db.session.scalars(select(User).where(User.email == address.lower())).first()
+    return session.scalars(select(User).where(User.email == address.lower())).first()
 
 
-def _latest_signup(address: str) -> Signup | None:
+def _latest_signup(session: Session, address: str) -> Signup | None:
     waiting = select(Signup).where(Signup.email == address.lower())
-    return db.session.scalars(waiting.order_by(Signup.id.desc()).limit(1)).first()
+    return session.scalars(waiting.order_by(Signup.id.desc()).limit(1)).first()
 
 
-def _confirmation(asked: Signup) -> EmailMessage:
+def _confirmation(signup: Signup) -> EmailMessage:
     return emails.welcome(
-        to=asked.email,
-        name=asked.name,
-        confirm_url=f"{current_app.config['APP_URL']}/confirm/{confirm_tokens.make_token(asked)}",
+        to=signup.email,
+        name=signup.name,
+        confirm_url=f"{current_app.config['APP_URL']}/confirm/{confirm_tokens.make_token(signup)}",
         expires_at=datetime.now(UTC) + confirm_tokens.LIFETIME,
     )
 

@@ -25,7 +25,7 @@ def authenticate(address: str, password: str) -> User | None:
     Nobody can tell one from the other, nor whether there is such an account: the same statements
     and one hashing in each case.
     """
-    user = find_user(address)
+    user = find_user(db.session(), address)
     stored = user.password_hash if user else None
     db.session.close()  # hashing takes long, and nobody waits for our connection
     failure = _count_as_failure(address)

@@ -8,9 +8,8 @@ from sqlalchemy import delete
 
 import emails
 import subscribers
-from background import send_in_background
+from background import ask_in_background, send_in_background
 from blueprints.accounts import blueprint
-from blueprints.answers import answer_sign_up
 from blueprints.api import blueprint as api
 from blueprints.confirm_tokens import read_token
 from blueprints.forms import ResetPasswordForm, SignupForm, SignupPageForm, text
@@ -76,14 +75,14 @@ def confirm(token: str) -> ResponseReturnValue:
 
 
 def _sign_up(form: SignupForm, password_hash: str | None) -> str:
-    """Store the sign-up and write to the owner of the address; its id."""
-    address = text(form.email).lower()
+    """Store the sign-up, and have the owner of the address written to; its id."""
+    signup_id, address = new_id(), text(form.email).lower()
     count_sign_up(address)
-    asked = Signup(id=new_id(), email=address, name=text(form.name), password_hash=password_hash)
-    db.session.add(asked)
-    answer_sign_up(asked)
+    row = {"id": signup_id, "email": address, "name": text(form.name)}
+    db.session.add(Signup(**row, password_hash=password_hash))
+    ask_in_background("sign-up", address, signup=signup_id)
     db.session.commit()
-    return asked.id
+    return signup_id
 
 
 def _enter(user: User | None) -> ResponseReturnValue:

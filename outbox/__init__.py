@@ -3,8 +3,8 @@
     enqueue -> (commit) -> claim -> start -> call -> outcome
 
 `engine` takes its turns: each is one transaction for many rows. `housekeeping` finds what was lost
-on the way. Changes of subscribers go the same way. `running` says who delivers: threads, Celery
-workers, or the request.
+on the way. Changes of subscribers go the same way. So do `steps`, which the database does alone.
+`running` says who delivers: threads, Celery workers, or the request.
 """
 
 from outbox import (
@@ -25,6 +25,7 @@ from outbox import (
 from outbox.changes import enqueue_change
 from outbox.delivery import deliver
 from outbox.enqueue import Enqueued, enqueue, enqueue_many
+from outbox.steps import enqueue_step, register_steps
 from outbox.tables import (
     Attempt,
     BulkRun,
@@ -34,6 +35,7 @@ from outbox.tables import (
     OutboxChange,
     OutboxEmail,
     OutboxRow,
+    OutboxStep,
     State,
     Suppression,
     own_host,
@@ -49,6 +51,7 @@ __all__ = [
     "OutboxChange",
     "OutboxEmail",
     "OutboxRow",
+    "OutboxStep",
     "State",
     "Suppression",
     "actions",
@@ -58,12 +61,14 @@ __all__ = [
     "enqueue",
     "enqueue_change",
     "enqueue_many",
+    "enqueue_step",
     "hosts",
     "housekeeping",
     "lanes",
     "own_host",
     "readiness",
     "reading",
+    "register_steps",
     "reputation",
     "retention",
     "running",

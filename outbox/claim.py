@@ -18,12 +18,13 @@ from extensions import email
 from message import new_id
 from outbox import breaker, lanes
 from outbox.breaker import Availability, States
-from outbox.jobs import Held, Job
+from outbox.jobs import OURSELVES, Held, Job
 from outbox.kinds import kind_of_row, known_tasks
 from outbox.settling import settle
 from outbox.states import check_move
 from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state, own_host
 
+CALLED = (Lane.TRANSACTIONAL, Lane.CHANGES, Lane.MARKETING)  # the lanes that need a provider
 ROWS_A_TURN = 200  # so that a turn does not hold SQLite's write lock for long
 BYTES_A_BATCH = 8 * 1024 * 1024
 _SENDING = update(OUTBOX).values(
@@ -94,8 +95,32 @@ def claim(session: Session, states: States, room: Room, moment: datetime) -> Cla
     """Lease due rows and give each its provider, within the permits of its rate.
 
     Rows that expired or whose recipients are suppressed are settled in the same transaction and
-    not returned; while no provider may be called nothing is claimed, nor of a lane that is paused.
+    not returned. Nothing is claimed of a lane that is paused, and while no provider may be called
+    nothing but steps.
     """
+    steps = _claim_steps(session, room, moment)
+    calls = Claim()
+    if not (room.quarantined and steps.jobs):  # of those one goes out, whatever its lane
+        calls = _claim_calls(session, states, room, moment)
+    jobs = steps.jobs + calls.jobs
+    _lease(session, jobs)
+    return Claim(jobs, steps.more or calls.more, calls.settled)
+
+
+def _claim_steps(session: Session, room: Room, moment: datetime) -> Claim:
+    limit = room.calls.get(Lane.STEPS, 0)
+    if limit <= 0:
+        return Claim(more=True)
+    found = _due(session, Lane.STEPS, limit, _Budget(Availability({}, None)), room, moment)
+    token, until, deadline = _new_lease(moment)
+    jobs = [
+        Job(kind_of_row(row.task), Lane.STEPS, OURSELVES, token, until, deadline, [row])
+        for row in found
+    ]
+    return Claim(jobs, more=len(found) >= limit)
+
+
+def _claim_calls(session: Session, states: States, room: Room, moment: datetime) -> Claim:
     budget = _Budget(breaker.availability(states, moment))
     if not budget.available.any:
         return Claim()
@@ -117,7 +142,6 @@ def claim(session: Session, states: States, room: Room, moment: datetime) -> Cla
         more = more or got.more
         if got.more and (calls > 0 or lane is Lane.TRANSACTIONAL):
             break  # what comes after it waits
-    _lease(session, jobs)
     breaker.take_permits(states, budget.used, moment)
     return Claim(jobs, more and bool(budget.usable()), budget.settled)
 
@@ -139,7 +163,10 @@ def quarantined_wait(session: Session, moment: datetime) -> float | None:
     ours = (OUTBOX.c.host == own_host(), OUTBOX.c.lane.in_(lanes.going(session)))
     due = and_(in_state(State.QUEUED), QUARANTINED, OUTBOX.c.due_at <= moment, *ours)
     statement = select(OUTBOX.c.id).where(due).limit(1)
-    if available.any and session.scalar(statement.where(may_go_out(available))) is not None:
+    reach = OUTBOX.c.lane == int(Lane.STEPS)
+    if available.any:
+        reach = or_(reach, may_go_out(available))
+    if session.scalar(statement.where(reach)) is not None:
         return 0.0
     soon = available.opens_at and (available.opens_at - moment).total_seconds()
     paced = [name for name, calls in available.permits.items() if not calls]
@@ -163,9 +190,7 @@ def _claim_lane(
     found = _due(session, lane, limit, budget, room, moment)
     rows = settle(session, found, moment)
     budget.settled += len(found) - len(rows)
-    token = new_id()
-    lease: float = current_app.config["EMAIL_LEASE"]
-    until, deadline = moment + timedelta(seconds=lease), time.monotonic() + lease
+    token, until, deadline = _new_lease(moment)
     jobs: list[Job] = []
     batches: dict[str, Job] = {}
     probe = budget.available.probe
@@ -188,6 +213,12 @@ def _claim_lane(
     return Claim([_finished(job) for job in jobs], more=len(found) >= limit)
 
 
+def _new_lease(moment: datetime) -> tuple[str, datetime, float]:
+    """Its token, and until when it lasts: by the database's clock, and by this process's."""
+    lease: float = current_app.config["EMAIL_LEASE"]
+    return new_id(), moment + timedelta(seconds=lease), time.monotonic() + lease
+
+
 def _row_limit(lane: Lane, calls: int, budget: _Budget) -> int:
     """How many rows so many calls may carry."""
     first = budget.available.first
@@ -200,7 +231,8 @@ def _due(
     session: Session, lane: Lane, limit: int, budget: _Budget, room: Room, moment: datetime
 ) -> list[Held]:
     ids = list(room.ids) if room.ids is not None else None
-    statement = _due_statement(room.quarantined, ids is not None, _to_all(budget))
+    to_all = lane is Lane.STEPS or _to_all(budget)
+    statement = _due_statement(room.quarantined, ids is not None, to_all)
     values: dict[str, object] = {
         "host": own_host(),
         "lane": int(lane),

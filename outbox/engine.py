@@ -21,6 +21,7 @@ from outbox.claim import Room, quarantined_wait
 from outbox.delivery import deliver_quarantined
 from outbox.halving import take_turn_or_halves
 from outbox.jobs import Job, Postponed
+from outbox.kinds import call
 from outbox.recording import Recorded
 from outbox.senders import Senders
 from outbox.tables import Lane, OutboxRow, State
@@ -158,15 +159,16 @@ class Engine:
     def _to_start(self) -> list[Job]:
         """The jobs to start next: a few wait for a thread, so that none waits for a turn.
 
-        Transactional ones have room of their own, however many of the others wait.
+        Transactional ones have room of their own, however many of the others wait; steps need none.
         """
         urgent = sum(job.lane is Lane.TRANSACTIONAL for job in self._calling)
         left = {True: 2 * self._slots - urgent}
         left[False] = 2 * self._slots - len(self._calling) + urgent
-        chosen: list[Job] = []
-        for job in sorted(self._built, key=lambda job: (not job.urgent, job.lane)):
+        ready = [job for job in self._built if not job.answers]
+        chosen = [job for job in ready if job.lane is Lane.STEPS]
+        for job in sorted(ready, key=lambda job: (not job.urgent, job.lane)):
             first = job.lane is Lane.TRANSACTIONAL
-            if not job.answers and left[first] > 0:
+            if job.lane is not Lane.STEPS and left[first] > 0:
                 left[first] -= 1
                 chosen.append(job)
         return chosen
@@ -238,6 +240,7 @@ class Engine:
             Lane.TRANSACTIONAL: AHEAD * self._slots,
             Lane.CHANGES: max(1, self._slots - 1),
             Lane.MARKETING: max(1, AHEAD * (self._slots - 1)),
+            Lane.STEPS: self._slots,
         }
         calls = {lane: most[lane] - held[lane] for lane in Lane}
         owed = self._others >= MARKETING_SHARE - 1
@@ -260,11 +263,20 @@ class Engine:
     def _hand_over(self, started: Sequence[Job]) -> None:
         for job in started:
             self._calling.add(job)
+            if job.lane is Lane.STEPS:
+                self._take_step(job)
+                continue
             try:
                 self._senders.put(job)
             except RuntimeError:  # the interpreter is going down
                 job.answer_all(Postponed("its process stops"))
                 self._end(job)
+
+    def _take_step(self, job: Job) -> None:
+        """Here and now: this thread does the writing, and it needs no sender."""
+        call(job)
+        self._end(job)
+        self.wake()  # it may have queued emails
 
     def _after_claim(self, turn: Turn) -> None:
         self._claimed += turn.claimed

@@ -15,6 +15,7 @@ from outbox.tables import Lane
 from providers import Receipt
 from retry import backoff
 
+OURSELVES = ""  # the provider of what the database does alone
 PUT_OFF = 5  # failed attempts: what cannot be read or claimed waits as long as after so many
 
 
@@ -85,7 +86,7 @@ class Held:
 
 @define(eq=False)
 class Job:
-    """One call to `provider`: for one row, or for the `rows` of a batch.
+    """One call to `provider` (a step: to nobody): for one row, or for the `rows` of a batch.
 
     All of them are ours under `token` until `lease_until`. `unpaused` are the providers that may
     take what this one cannot express; a call that `probes` finds out if this one is well again.

@@ -53,8 +53,8 @@ class Outcome:
         return {
             "state": self.state,
             "attempts": self.attempts,
-            "provider": self.provider,
-            "only_provider": self.only_provider,
+            "provider": self.provider or None,
+            "only_provider": self.only_provider or None,
             "pinned": self.pinned,
             "batch_id": self.batch_id,
             "last_error": self.error,

@@ -82,7 +82,7 @@ def flow() -> Flow:
         statuses = call_statuses(session, email.chain, moment)
         called = [name for name, status in statuses.items() if _is_called(status, moment)]
         paused = lanes.paused(session)
-        watched = {Lane.TRANSACTIONAL, Lane.MARKETING} - paused.keys()
+        watched = {Lane.TRANSACTIONAL, Lane.MARKETING, Lane.STEPS} - paused.keys()
         late = _oldest_age(session, moment, watched, _may_go(called))
         due = select(OUTBOX.c.lane, func.count()).where(
             in_state(State.QUEUED), OUTBOX.c.host == own_host(), OUTBOX.c.due_at <= moment

@@ -116,7 +116,8 @@ def log(told: Sequence[Recorded]) -> None:
                 logger,
                 logging.INFO if outcome.state is State.ACCEPTED else logging.WARNING,
                 outcome.word,
-                email_id=each.row.id, to=each.row.recipient, provider=each.job.provider,
+                email_id=each.row.id, to=each.row.recipient,
+                provider=each.job.provider or None,
                 status=outcome.status or None, message_id=outcome.message_id,
                 error=outcome.error,
             )  # fmt: skip

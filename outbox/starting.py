@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from extensions import email
 from message import new_id
 from outbox.jobs import Job, NotRepeated, Postponed
-from outbox.tables import ATTEMPTS, OPEN_OUTCOMES, OUTBOX, OutboxBatch, OutboxBody, State
+from outbox.tables import ATTEMPTS, OPEN_OUTCOMES, OUTBOX, Lane, OutboxBatch, OutboxBody, State
 
 _CALLING = (
     update(OUTBOX)
@@ -51,7 +51,7 @@ def start(session: Session, jobs: Sequence[Job], current: Current, moment: datet
     if new := [job for job in started if not _was_started(job, current)]:
         _insert_batches(session, new, moment)
         session.execute(_CALLING, [each for job in new for each in _calling(job, moment)])
-        _insert_attempts(session, new, moment)
+        _insert_attempts(session, [job for job in new if job.lane is not Lane.STEPS], moment)
     return started
 
 
@@ -67,7 +67,7 @@ def is_ours(current: Current, job: Job, row_id: str) -> bool:
 
 
 def _calling(job: Job, moment: datetime) -> list[dict[str, Any]]:
-    common = {"calling_since": moment, "provider": job.provider}
+    common = {"calling_since": moment, "provider": job.provider or None}
     if job.batch:  # its emails point to it already
         return [{"row_id": job.batch.id, "batch_id": None, "batch_position": None, **common}]
     return [
@@ -96,7 +96,8 @@ def _insert_attempts(session: Session, jobs: Sequence[Job], moment: datetime) ->
             }
             for attempt_id, row, wire_hash in zip(job.attempts, job.rows, job.hashes, strict=True)
         ]
-    session.execute(insert(ATTEMPTS), rows)
+    if rows:
+        session.execute(insert(ATTEMPTS), rows)
 
 
 def _insert_batches(session: Session, jobs: Sequence[Job], moment: datetime) -> None:

@@ -46,6 +46,7 @@ class Lane(IntEnum):
     TRANSACTIONAL = 0
     CHANGES = 1  # of subscribers
     MARKETING = 2  # and whatever many get at once
+    STEPS = 3  # for the database alone, so that they stand behind nobody
 
 
 class AttemptOutcome(StrEnum):
@@ -167,7 +168,7 @@ class OutboxRow(Base):
 
 class OutboxBody(Base):
     """What a row sends, frozen: a stored `EmailMessage`, a stored `SubscriberChange`, or what a
-    batch must repeat."""
+    batch must repeat. Of a step, what it is about."""
 
     __tablename__ = "outbox_bodies"
 
@@ -186,6 +187,12 @@ class OutboxChange(OutboxRow):
     """One change of a subscriber; `message` holds the frozen `SubscriberChange`."""
 
     __mapper_args__ = {"polymorphic_identity": "subscriber"}  # noqa: RUF012  SQLAlchemy's own attribute
+
+
+class OutboxStep(OutboxRow):
+    """Something for the database to do; `message` holds what it needs to know (see `steps`)."""
+
+    __mapper_args__ = {"polymorphic_identity": "step"}  # noqa: RUF012  SQLAlchemy's own attribute
 
 
 class OutboxBatch(OutboxRow):
