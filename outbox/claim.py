@@ -24,7 +24,7 @@ from outbox.settling import settle
 from outbox.states import check_move
 from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state, own_host
 
-CALLED = (Lane.TRANSACTIONAL, Lane.CHANGES, Lane.MARKETING)  # the lanes that need a provider
+CALLED = [lane for lane in Lane if lane is not Lane.STEPS]  # they need a provider
 ROWS_A_TURN = 200  # so that a turn does not hold SQLite's write lock for long
 BYTES_A_BATCH = 8 * 1024 * 1024
 _SENDING = update(OUTBOX).values(

@@ -22,6 +22,7 @@ def check_leftovers(settings: Mapping[str, Any]) -> list[Check]:
         _check_proxy(settings),
         *(found.get(name, ok(name)) for name in ("postal-address", "app-name", "secret-key")),
         _check_api_token(settings),
+        _check_mode(settings),
     ]
 
 
@@ -84,6 +85,18 @@ def _samples(settings: Mapping[str, Any]) -> Iterator[Check]:
             "unsubscribe links hang on it",
             "make one: python -c 'import secrets; print(secrets.token_hex(32))'",
         )
+
+
+def _check_mode(settings: Mapping[str, Any]) -> Check:
+    mode: str = settings["EMAIL_DELIVERY"]
+    if mode == "sync" and sends(settings):
+        return hint(
+            "delivery",
+            "EMAIL_DELIVERY is sync: a sign-up or reset waits for the provider, and for how long "
+            "tells a stranger who has an account",
+            "set EMAIL_DELIVERY=thread or celery; sync is for tests and scripts",
+        )
+    return ok("delivery", mode)
 
 
 def _check_api_token(settings: Mapping[str, Any]) -> Check:

@@ -46,7 +46,7 @@ def test_a_migrated_app_is_alive_and_ready(any_app: Flask):
     assert flow.get_json() == {
         "status": "ok",
         "problem": None,
-        "due": {"transactional": 0, "changes": 0, "marketing": 0},
+        "due": {"transactional": 0, "changes": 0, "marketing": 0, "steps": 0},
         "other_hosts": {},
         "oldest_due_seconds": 0,
         "providers": {"inbox": "ok"},

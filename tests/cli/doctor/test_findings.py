@@ -54,8 +54,10 @@ def test_a_healthy_app_gives_none_and_no_email_leaves(
     clinic.settings["APP_NAME"] = "Your App"
     verdicts = clinic.examine()
     bad = {name: verdict for name, verdict in verdicts.items() if verdict not in ("ok", "skipped")}
-    # It is on loopback, without a proxy, with a short key and the sample name.
-    assert bad == dict.fromkeys(["app-url", "proxy", "app-name", "secret-key"], "hint")
+    # It is on loopback, without a proxy, with a short key and the sample name, and sends in the
+    # request.
+    hints = ["app-url", "proxy", "app-name", "secret-key", "delivery"]
+    assert bad == dict.fromkeys(hints, "hint")
     assert {"database", "clock", f"{provider}-account", f"{provider}-webhook", "web"} <= {
         name for name, verdict in verdicts.items() if verdict == "ok"
     }
