@@ -24,7 +24,6 @@ from outbox.settling import settle
 from outbox.states import check_move
 from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state, own_host
 
-CALLED = [lane for lane in Lane if lane is not Lane.STEPS]  # they need a provider
 ROWS_A_TURN = 200  # so that a turn does not hold SQLite's write lock for long
 BYTES_A_BATCH = 8 * 1024 * 1024
 _SENDING = update(OUTBOX).values(
@@ -124,7 +123,7 @@ def _claim_calls(session: Session, states: States, room: Room, moment: datetime)
     budget = _Budget(breaker.availability(states, moment))
     if not budget.available.any:
         return Claim()
-    going = lanes.going(session)
+    going = [lane for lane in lanes.going(session) if lane is not Lane.STEPS]
     jobs: list[Job] = []
     more = False
     if room.owed and room.calls.get(Lane.MARKETING, 0) > 0 and Lane.MARKETING in going:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 import config
 from models import Signup, User
-from outbox import OutboxBody, OutboxEmail, Suppression
+from outbox import OutboxBody, OutboxEmail, OutboxStep, Suppression
 from tools import provider_events
 from tools.processes import Process, free_port, wait_until
 from tools.simulator_process import Simulator
@@ -104,12 +104,15 @@ class Site:
         return self.send("GET", "/login").status == 200
 
     def rows(self) -> Rows:
-        """How many rows each table that input can reach holds."""
-        tables = (User, Signup, OutboxEmail, ReceivedEvent)
+        """How many rows each table that input can reach holds, once what was asked is answered."""
+        wait_until(lambda: not self._counts(OutboxStep)[0], "the answers")
+        counts = self._counts(User, Signup, OutboxEmail, ReceivedEvent)
+        return dict(zip(("users", "signups", "outbox", "events"), counts, strict=True))
+
+    def _counts(self, *tables: type) -> Sequence[int]:
         counts = [select(func.count()).select_from(table).scalar_subquery() for table in tables]
         with self.engine.connect() as connection:
-            row = connection.execute(select(*counts)).one()
-        return dict(zip(("users", "signups", "outbox", "events"), row, strict=True))
+            return connection.execute(select(*counts)).one()
 
     def markers(self) -> set[str]:
         """The markers of mutations (see `tools.fuzz.mutations`) wherever they are stored."""
