@@ -98,8 +98,8 @@ OFFER = Offer(
         ("requirements-dev.in", "celery-types>=0.23          # types of Celery\n", ""),
         (
             "outbox/__init__.py",
-            "threads, Celery\nworkers, or the request.",
-            "threads, or\nthe request.",
+            "threads, Celery workers, or the request.\n",
+            "threads, or the request.\n",
         ),
         (
             "outbox/running.py",

@@ -151,8 +151,8 @@ OFFER = Offer(
         ("outbox/tables.py", "    CHANGES = 1  # of subscribers\n", ""),
         (
             "outbox/tables.py",
-            "a stored `EmailMessage`, a stored `SubscriberChange`, or what a\n    batch must repeat.",
-            "a stored `EmailMessage`, or what a batch must repeat.",
+            "a stored `EmailMessage`, a stored `SubscriberChange`, or what a\n    batch must repeat. Of",
+            "a stored `EmailMessage`, or what a batch must repeat.\n    Of",
         ),
         (
             "outbox/reading.py",
