@@ -110,6 +110,12 @@ OFFER = Offer(
         ),
         ("tests/blueprints/test_limits.py", '"/reset-password", "/contact",', '"/reset-password",'),
         ("tests/blueprints/test_stripe.py", 'in ("/signup", "/contact"):', 'in ("/signup",):'),
+        (
+            "tests/hostile/test_canaries.py",
+            """    assert visitor.submit("/contact", who | {"message": body}).status == 302
+""",
+            "",
+        ),
         ("tests/hostile/test_accounts.py", ', "/contact")\nFIELDS', ")\nFIELDS"),
         (
             "tests/hostile/test_fields.py",

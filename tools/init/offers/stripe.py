@@ -268,6 +268,8 @@ OFFER = Offer(
             '"/api/webhooks/stripe", "/logout"',
             '"/api/webhooks/resend", "/logout"',
         ),
+        ("tests/hostile/test_canaries.py", 'in ("stripe", "resend"', 'in ("resend"'),
+        ("tests/hostile/test_canaries.py", '("Stripe-Signature", token), ', ""),
         ("tests/hostile/test_outages.py", "outbox=3, signups=1", "outbox=2, signups=1"),
         (
             "tests/providers/signatures/test_sequenzy.py",
