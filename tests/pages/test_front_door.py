@@ -19,6 +19,15 @@ def test_each_step_leads_to_its_page_and_the_brand_leads_back(page: Page):
         expect(page.get_by_role("heading", level=1)).to_have_text("Send your first email")
 
 
+def test_the_number_of_a_step_stands_in_a_circle_however_tall_its_neighbour_is(page: Page):
+    size = "step => [getComputedStyle(step, '::before')].map((it) => it.width + it.height)[0]"
+    for width in (375, 1200):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto("/")
+        steps = page.locator(".steps li")
+        assert {steps.nth(number).evaluate(size) for number in range(6)} == {"32px32px"}
+
+
 def test_the_first_steps_name_the_provider_and_print_a_curl_line_that_can_be_copied(
     context: BrowserContext, url: str
 ):
