@@ -32,10 +32,11 @@ def welcome(
     moment from which it is useless. Without it, for an account that is there already, the log-in.
     """
     name = greeting_name(name)
+    hello = f"Welcome, {name}" if name else f"Welcome to {app_name()}"
     return compose(
         "welcome",
         to=to,
-        subject=f"Welcome, {name}" if name else f"Welcome to {app_name()}",
+        subject=f"{hello}: confirm your address" if confirm_url else hello,
         name=name,
         confirm_url=confirm_url,
         expires_at=expires_at,

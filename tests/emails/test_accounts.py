@@ -25,6 +25,7 @@ def test_welcome_after_a_sign_up_carries_the_link_that_confirms_the_address(emai
         to="ann@example.com", name="Ann", confirm_url=CONFIRM_URL, expires_at=moment
     )
 
+    assert message.subject == "Welcome, Ann: confirm your address"
     assert f'href="{CONFIRM_URL}"' in message.html
     assert f"\n{CONFIRM_URL}\n" in message.text
     assert "works once, and for 24 hours" in message.text
