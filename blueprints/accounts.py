@@ -28,7 +28,7 @@ from models import User
 blueprint = Blueprint("accounts", __name__)
 form_limit(blueprint)
 
-RESET_SENT = "If there is an account for this address, a link is on its way to it."
+RESET_SENT = "If this address has signed up, a link is on its way to it."
 
 
 @blueprint.route("/login", methods=["GET", "POST"])

@@ -56,6 +56,7 @@ def test_the_page_leads_to_the_log_in_and_the_link_opens_the_account_in_the_same
     answer = client.post("/signup", data=form, follow_redirects=True)
     assert answer.request.path == "/login"
     assert "We sent you an email" in answer.text
+    assert "Just signed up?" in client.get("/login").text, "and not only until the next page"
     message = assert_email_sent(outbox_emails, to="bob@example.com", subject="Welcome, Bob")
     link = link_in(message.text, "confirm")
     page = client.get(link)
@@ -66,6 +67,10 @@ def test_the_page_leads_to_the_log_in_and_the_link_opens_the_account_in_the_same
     account = client.get("/account")
     assert "Your address is confirmed" in account.text
     assert "bob@example.com" in account.text
+    again = client.get(link)
+    assert 'href="/account">' in again.text.split("This link no longer works")[-1]
+    client.post("/logout", data={"csrf_token": csrf_token(client, "/account")})
+    assert "Just signed up?" not in client.get("/login").text
 
 
 def test_whoever_signs_up_with_somebody_elses_address_does_not_get_in_when_the_owner_confirms(
@@ -77,6 +82,7 @@ def test_whoever_signs_up_with_somebody_elses_address_does_not_get_in_when_the_o
     page = owner.get(link)
     assert 'type="password"' in page.text
     assert "confirm.js" not in page.text
+    assert "in another browser" in page.text, "why it asks for a password once more"
     assert owner.post(link, data={}).status_code == 400
     assert stored(app, User) == 0
     assert where(owner.post(link, data=NEW)) == "/account"
