@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tools.benchmarks import accept, engine, idle, limits, report, rows, single
+from tools.benchmarks import accept, engine, idle, limits, report, rows, single, timing
 from tools.benchmarks.bench import Bench, Size
 from tools.benchmarks.progress import Progress
 from tools.benchmarks.report import Section
@@ -22,6 +22,7 @@ PARTS: Mapping[str, Callable[[Bench], Section]] = {
     "idle": idle.run,
     "limits": limits.run,
     "rows": rows.run,
+    "timing": timing.run,
 }
 STANDARD = ("single", "engine", "accept", "idle")
 
