@@ -168,7 +168,10 @@ class OutboxRow(Base):
 
 class OutboxBody(Base):
     """What a row sends, frozen: a stored `EmailMessage`, a stored `SubscriberChange`, or what a
-    batch must repeat. Of a step, what it is about."""
+    batch must repeat.
+
+    Of a step it holds what that is about.
+    """
 
     __tablename__ = "outbox_bodies"
 

@@ -199,6 +199,12 @@ def test_one_whose_lease_was_lost_is_done_by_the_other_process_alone(app: Flask)
     assert (row.state, row.lease_token, count(User)) == (State.SENDING, "another", 0)
 
 
+def test_a_copy_of_the_database_elsewhere_answers_nothing(app: Flask):
+    register_steps(app, say_hello)
+    change(ask(), host="another.example.com")
+    assert claim(5) == []
+
+
 def test_forgetting_somebody_takes_along_what_was_asked_about_them(app: Flask):
     ask("Ann@example.com")
     ask("ben@example.com")

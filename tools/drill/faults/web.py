@@ -26,7 +26,7 @@ def settings(provider: Simulator, **more: str) -> dict[str, str]:
 
 
 def send(url: str, *addresses: str) -> None:
-    """Have one email accepted for each address; a sign-up would queue a follow-up for later too."""
+    """Have one email accepted for each address."""
     for address in addresses:
         body = {"name": "Ann", "email": address}
         bearer = {"Authorization": f"Bearer {TOKEN}"}
