@@ -33,3 +33,9 @@ def test_the_text_has_the_message_as_it_was_typed(email_app):
     typed = "  indented & <b>bold</b>\n\n" + "a long line " * 20 + "\n\n\nAnn"
 
     assert f"\n\n{typed}\n\n--\n" in notice(message=typed.replace("\n", "\r\n")).text
+
+
+def test_the_visitors_address_chooses_nobody_else_for_the_link_to_write_to(email_app):
+    html = notice(email="a%40evil.example?cc=b&body=c@example.net").html
+
+    assert 'href="mailto:a%2540evil.example%3Fcc%3Db%26body%3Dc@example.net"' in html

@@ -7,7 +7,8 @@ import emails
 PEOPLE = (
     "Ann", "J. R. Smith", "J.R.R. Tolkien", "J.R.Smith", "St. John", "St.John", "Dr.Who", "Dr. Who",
     "Mr.T", "O.J.Simpson", "J.de Vries", "Ann Lee, M.Sc.", "Bob, Ph.D", "Acme Inc.", "Bob Jr. MD",
-    "Zoë 💌", "ليلى الحسن", "田中。", "No. 5", "v2.0", "Ann & Bob's", '"Ace" <b>Lee</b>',
+    "Zoë 💌", "ليلى الحسن", "田中。", "No. 5", "v2.0", "Agent 007-42",
+    "Ann & Bob's", '"Ace" <b>Lee</b>',
 )  # fmt: skip
 
 LINKS = (
@@ -17,6 +18,7 @@ LINKS = (
     "evil\u3002example", "evil\uff0eexample", "evil\u2024example", "ev\u200bil.ex\u00adample",
     "\uff45vil.example", "xn--e1a.xn--p1ai", "пример.рф", "x.com", "t.co/abc", "Dr.com",
     "st.john/claim", "192.0.2.1",
+    "locked? call +1 (900) 555-0199", "0800 12 34 56", "0800\u201312\u201334\u201356", "١٢٣٤٥٦٧",
 )  # fmt: skip
 
 
