@@ -122,4 +122,6 @@ def test_an_ipv6_customer_is_counted_by_the_64_and_an_ipv4_one_by_the_address(ma
         assert last(path, "2001:db8:1:3::1") == 400
         assert last(path, "192.0.2.1", "192.0.2.1", "192.0.2.2") == 400
         assert last(path, "::ffff:192.0.2.1") == 429
+        assert last(path, *(f"198.51.100.1:{n}" for n in (4001, 4002, 4003))) == 429
+        assert last(path, *(f"[2001:db8:9:9:{n}::1]:{n}" for n in (4001, 4002, 4003))) == 429
         assert last(path, *["unknown"] * 3) == 429  # a proxy may write anything
