@@ -50,6 +50,9 @@ def deliveryz() -> ResponseReturnValue:
     if problem := readiness.database_problem():
         words = {"problem": f"the database {_in_words(problem)}"}
         return _answer("unavailable", problem, words)
+    if not _may_read():  # strangers, as often as they like: nothing is counted for them
+        late = readiness.queue_problem()
+        return _answer("late" if late else "ok", late, {})
     flow = readiness.flow()
     about_flow = {
         "problem": _in_words(flow.problem) if flow.problem else None,

@@ -1,7 +1,7 @@
 """Whether emails can be accepted, and whether they flow: for the routes and the doctor alike."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from threading import Thread
@@ -71,8 +71,14 @@ def database_problem() -> Problem | None:
 
 
 def queue_problem() -> Problem | None:
-    """Why emails seem not to be delivered; None if they are, or wait for their provider."""
-    return flow().problem
+    """Why emails seem not to be delivered; None if they are, or wait for their provider.
+
+    It counts nothing, so it costs the same whatever waits.
+    """
+    with transaction() as session:
+        moment = now(session)
+        statuses = call_statuses(session, email.chain, moment)
+        return _problem(session, moment, statuses, lanes.paused(session))
 
 
 def flow() -> Flow:
@@ -80,10 +86,7 @@ def flow() -> Flow:
     with transaction() as session:
         moment = now(session)
         statuses = call_statuses(session, email.chain, moment)
-        called = [name for name, status in statuses.items() if _is_called(status, moment)]
         paused = lanes.paused(session)
-        watched = {Lane.TRANSACTIONAL, Lane.MARKETING, Lane.STEPS} - paused.keys()
-        late = _oldest_age(session, moment, watched, _may_go(called))
         due = select(OUTBOX.c.lane, func.count()).where(
             in_state(State.QUEUED), OUTBOX.c.host == own_host(), OUTBOX.c.due_at <= moment
         )
@@ -94,7 +97,7 @@ def flow() -> Flow:
             oldest_due_seconds=_oldest_age(session, moment),
             providers={name: str(status) for name, status in statuses.items()},
             marketing=str(paused.get(Lane.MARKETING, "ok")),
-            problem=_late(late),
+            problem=_problem(session, moment, statuses, paused),
         )
 
 
@@ -164,7 +167,15 @@ def _oldest_age(
     return max(0.0, (moment - min(times)).total_seconds()) if times else 0.0
 
 
-def _late(age: float) -> Problem | None:
+def _problem(
+    session: Session,
+    moment: datetime,
+    statuses: Mapping[str, CallStatus],
+    paused: Collection[Lane],
+) -> Problem | None:
+    called = [name for name, status in statuses.items() if _is_called(status, moment)]
+    watched = {Lane.TRANSACTIONAL, Lane.MARKETING, Lane.STEPS} - {*paused}
+    age = _oldest_age(session, moment, watched, _may_go(called))
     if age <= LATE:
         return None
     words = f"the oldest due email has waited {age:.0f} s"

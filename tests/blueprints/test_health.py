@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text, update
+from sqlalchemy import event, text, update
 
 from background import send_in_background
 from database import db, utc_now
@@ -238,6 +238,21 @@ def test_a_stranger_is_told_of_no_reason(make_app: MakeApp, tmp_path: Path):
     for path in ("/readyz", "/deliveryz"):
         answer = client.get(path, environ_overrides=STRANGER)
         assert (answer.status_code, answer.get_json()) == (503, {"status": "unavailable"})
+
+
+def test_a_stranger_cannot_have_the_whole_queue_counted(app: Flask):
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement.lower())
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note)
+    for caller, counts in (({}, True), (STRANGER, False)):
+        asked.clear()
+        assert app.test_client().get("/deliveryz", environ_overrides=caller).status_code == 200
+        assert asked
+        assert any("count(" in each for each in asked) is counts
 
 
 def test_the_bearer_of_the_token_reads_all_from_anywhere(make_app: MakeApp):
