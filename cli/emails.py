@@ -13,7 +13,7 @@ from database import db, iso, transaction, utc_now
 from errors import InvalidMessage
 from extensions import email
 from message import Attachment, EmailMessage
-from outbox import OutboxRow, State
+from outbox import Lane, OutboxRow, State
 from setting_types import host_of, url
 
 FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -50,11 +50,12 @@ def send_test(to: str, name: str, sample: str | None, attach: tuple[Path, ...]) 
 
 @email_commands.command("list")
 @click.option("--state", type=click.Choice([str(state) for state in State]))
+@click.option("--to", help="Only those to this address.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
-def list_emails(state: str | None, limit: int) -> None:
+def list_emails(state: str | None, to: str | None, limit: int) -> None:
     """List the newest emails."""
     with transaction() as session:  # ended before a pager can hold it up
-        rows = outbox.reading.recent(session, outbox.OutboxEmail, state=state, limit=limit)
+        rows = outbox.reading.recent(session, outbox.OutboxEmail, state=state, to=to, limit=limit)
     for row in rows:
         became = " ".join(filter(None, [row.delivery_status, *row.marks])) or "-"
         columns = (iso(row.created_at), row.id, f"{row.state:<10}", f"{row.kind or '-':<16}")
@@ -98,16 +99,17 @@ def retry(email_id: str | None, failed: bool) -> None:
     """Queue one failed email again, or all of them with --failed."""
     if bool(email_id) == failed:
         raise click.UsageError("give either an id or --failed")
-    count = 1
+    count, stays = 1, None
     if failed:
         count = commit_each(outbox.actions.retry_failed(db.session(), by=_this_command()))
     else:
         row = _find(email_id or "")
+        stays = outbox.hosts.reason(row)
         if not outbox.actions.retry(db.session(), row.id, by=_this_command()):
             why = "its body was removed" if row.redacted_at else "only failed emails are retried"
             raise click.ClickException(f"{row.id} is {row.state}; {why}")
     db.session.commit()
-    click.echo(f"{count} queued again; the running app delivers them")
+    click.echo(f"{count} queued again; {stays or 'the running app delivers them'}")
 
 
 @email_commands.command("cancel")
@@ -134,7 +136,9 @@ def resolve(email_id: str, sent: bool, resend: bool) -> None:
     if not decide(db.session(), row.id, by=_this_command()):
         raise click.ClickException(f"{row.id} is {_state_now(row.id)}, not unknown")
     db.session.commit()
-    click.echo(f"{row.id} is {'accepted' if sent else 'queued again'}")
+    stays = None if sent else outbox.hosts.reason(row)
+    again = f"queued again; {stays}" if stays else "queued again"
+    click.echo(f"{row.id} is {'accepted' if sent else again}")
 
 
 @email_commands.command("adopt")
@@ -185,6 +189,8 @@ def _waits_for(row: OutboxRow) -> str:
         return of_another_host
     if row.due_at > utc_now():
         return "its time"
+    if pause := outbox.lanes.paused(db.session()).get(Lane(row.lane)):
+        return f"{row.category}, which is {pause} (flask email providers --resume-marketing)"
     statuses = outbox.breaker.call_statuses(db.session(), email.chain, utc_now())
     paused = [
         f"{name} is {status}"

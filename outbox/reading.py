@@ -19,16 +19,19 @@ def recent(
     table: type[Row],
     *,
     state: str | None = None,
+    to: str | None = None,
     query: str = "",
     limit: int = 100,
 ) -> Sequence[Row]:
     """The newest rows first: emails (`OutboxEmail`) or changes of subscribers (`OutboxChange`).
 
-    Only those of one `state`, and with `query` in recipient or subject, if given.
+    Only those of one `state`, `to` one address, and with `query` in recipient or subject, if given.
     """
     statement = select(table).order_by(table.created_at.desc(), table.id.desc())
     if state:
         statement = statement.where(table.state == state)
+    if to:
+        statement = statement.where(table.recipient == to.strip().lower())
     if query:
         found = (table.recipient, table.subject)
         statement = statement.where(

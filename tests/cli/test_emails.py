@@ -95,6 +95,29 @@ def test_list_shows_the_newest_first_and_filters_by_state(runner: FlaskCliRunner
     assert len(only) == 1
 
 
+def test_list_finds_what_one_person_was_sent(runner: FlaskCliRunner):
+    for to in ("Ann.Lee@example.com", "joann.lee@example.com", "bob@example.com"):
+        runner.invoke(args=["email", "send-test", to])
+    [line] = runner.invoke(
+        args=["email", "list", "--to", "ann.LEE@example.com"]
+    ).output.splitlines()
+    assert "  ann.lee@example.com" in line
+    assert runner.invoke(args=["email", "list", "--to", "ann"]).output == "no emails\n"
+
+
+def test_show_says_that_marketing_is_paused(runner: FlaskCliRunner, app: Flask):
+    with app.app_context():
+        message = all_emails()["onboarding-day-3"].compose(to="ann@example.com", name="Ann")
+        send_in_background(message)
+        outbox.lanes.pause(db.session(), outbox.Lane.MARKETING, "too many bounces", utc_now())
+        db.session.commit()
+        db.session.get_one(OutboxEmail, message.id).due_at = utc_now()
+        db.session.commit()
+    output = runner.invoke(args=["email", "show", message.id]).output
+    assert "waits for:   marketing, which is paused since" in output
+    assert "too many bounces (flask email providers --resume-marketing)" in output
+
+
 def test_show_prints_the_facts_and_the_timeline(runner: FlaskCliRunner, app: Flask):
     runner.invoke(args=["email", "send-test", "ann@example.com"])
     [row] = stored(app)
@@ -202,12 +225,18 @@ def test_what_another_host_made_is_shown_as_that_and_can_be_adopted(
         people = ("ann@example.com", "bob@example.com")
         messages = [EmailMessage(to=each, subject="Hi", text="Hi") for each in people]
         ids = [send_in_background(each).id for each in messages]
+        db.session.flush()
+        states = {ids[0]: State.FAILED, ids[1]: State.UNKNOWN}
+        for email_id, state in states.items():
+            db.session.get_one(OutboxEmail, email_id).state = state
         db.session.commit()
     runner = make_app(APP_URL="https://staging.example.com").test_cli_runner()
 
     def said(*args: str) -> str:
         return str(runner.invoke(args=["email", *args]).output)
 
+    for command in (("retry", ids[0]), ("resolve", "--resend", ids[1])):
+        assert "flask email adopt --from https://app.example.com" in said(*command)
     assert said("list").count("@example.com (of app.example.com)") == 2
     assert "on app.example.com" in said("show", ids[0])
     assert (
