@@ -168,10 +168,7 @@ class OutboxRow(Base):
 
 class OutboxBody(Base):
     """What a row sends, frozen: a stored `EmailMessage`, a stored `SubscriberChange`, or what a
-    batch must repeat.
-
-    Of a step it holds what that is about.
-    """
+    batch must repeat. Of a step, what it is about."""
 
     __tablename__ = "outbox_bodies"
 
