@@ -1,17 +1,12 @@
-"""Taking due rows for this process, lane by lane, so that no two processes hold the same one.
-
-What another host made is left alone (see outbox/hosts.py).
-"""
+"""Taking due rows for this process, lane by lane, so that no two processes hold the same one."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field, frozen
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from extensions import email
@@ -19,10 +14,11 @@ from message import new_id
 from outbox import breaker, lanes
 from outbox.breaker import Availability, States
 from outbox.jobs import OURSELVES, Held, Job
-from outbox.kinds import kind_of_row, known_tasks
+from outbox.kinds import kind_of_row
+from outbox.selection import Budget, Room, due_rows
 from outbox.settling import settle
 from outbox.states import check_move
-from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state, own_host
+from outbox.tables import OUTBOX, Lane, State
 
 ROWS_A_TURN = 200  # so that a turn does not hold SQLite's write lock for long
 BYTES_A_BATCH = 8 * 1024 * 1024
@@ -37,45 +33,6 @@ _LEASE_MEMBERS = _SENDING.where(
     OUTBOX.c.batch_id.in_(bindparam("ids", expanding=True)),
     OUTBOX.c.state.in_((State.QUEUED, State.SENDING)),
 )
-NARROW = [OUTBOX.c[name] for name in Held.__annotations__]
-
-
-@frozen(kw_only=True)
-class Room:
-    """How much may be claimed: `calls` for each lane, the first lane first.
-
-    `ids` restricts it to some rows, `overdue` to those that have been due for so many seconds.
-    `owed` says that marketing has waited long enough behind the others for one call.
-    """
-
-    calls: Mapping[Lane, int]
-    ids: Sequence[str] | None = None
-    overdue: float = 0
-    quarantined: bool = False
-    owed: bool = False
-
-    @classmethod
-    def for_one(cls, *ids: str, quarantined: bool = False) -> "Room":
-        """Room for one call, in whatever lane."""
-        return cls(calls=dict.fromkeys(Lane, 1), ids=ids or None, quarantined=quarantined)
-
-
-@define
-class _Budget:
-    """What is left of the permits while rows are handed to providers."""
-
-    available: Availability
-    used: dict[str, int] = field(factory=dict)
-    settled: int = 0  # rows that needed none
-
-    def left(self, name: str) -> int:
-        return self.available.permits.get(name, 0) - self.used.get(name, 0)
-
-    def take(self, name: str) -> None:
-        self.used[name] = self.used.get(name, 0) + 1
-
-    def usable(self) -> list[str]:
-        return [name for name in self.available.permits if self.left(name) > 0]
 
 
 @frozen
@@ -110,7 +67,7 @@ def _claim_steps(session: Session, room: Room, moment: datetime) -> Claim:
     limit = room.calls.get(Lane.STEPS, 0)
     if limit <= 0:
         return Claim(more=True)
-    found = _due(session, Lane.STEPS, limit, _Budget(Availability({}, None)), room, moment)
+    found = due_rows(session, Lane.STEPS, limit, Budget(Availability({}, None)), room, moment)
     token, until, deadline = _new_lease(moment)
     jobs = [
         Job(kind_of_row(row.task), Lane.STEPS, OURSELVES, token, until, deadline, [row])
@@ -120,7 +77,7 @@ def _claim_steps(session: Session, room: Room, moment: datetime) -> Claim:
 
 
 def _claim_calls(session: Session, states: States, room: Room, moment: datetime) -> Claim:
-    budget = _Budget(breaker.availability(states, moment))
+    budget = Budget(breaker.availability(states, moment))
     if not budget.available.any:
         return Claim()
     going = [lane for lane in lanes.going(session) if lane is not Lane.STEPS]
@@ -145,48 +102,11 @@ def _claim_calls(session: Session, states: States, room: Room, moment: datetime)
     return Claim(jobs, more and bool(budget.usable()), budget.settled)
 
 
-def due_ids(session: Session, room: Room, moment: datetime) -> list[str]:
-    """The rows that a claim would look at first."""
-    budget = _Budget(breaker.availability(breaker.load_states(session), moment))
-    some = (_due(session, lane, room.calls.get(lane, 0), budget, room, moment) for lane in Lane)
-    return [row.id for rows in some for row in rows]
-
-
-def quarantined_wait(session: Session, moment: datetime) -> float | None:
-    """In how many seconds a row with which a worker died may be delivered alone; None if none is
-    due, its lane is paused, or its provider is left alone.
-
-    The rate of its provider is waited for: others would take each permit before it.
-    """
-    available = breaker.availability(breaker.load_states(session), moment)
-    ours = (OUTBOX.c.host == own_host(), OUTBOX.c.lane.in_(lanes.going(session)))
-    due = and_(in_state(State.QUEUED), QUARANTINED, OUTBOX.c.due_at <= moment, *ours)
-    statement = select(OUTBOX.c.id).where(due).limit(1)
-    reach = OUTBOX.c.lane == int(Lane.STEPS)
-    if available.any:
-        reach = or_(reach, may_go_out(available))
-    if session.scalar(statement.where(reach)) is not None:
-        return 0.0
-    soon = available.opens_at and (available.opens_at - moment).total_seconds()
-    paced = [name for name, calls in available.permits.items() if not calls]
-    if soon and soon <= breaker.WORTH_WAITING and paced:
-        reach = _reach(True, paced, email.chain, known_tasks())
-        if session.scalar(statement.where(reach)) is not None:
-            return soon
-    return None
-
-
-def may_go_out(available: Availability) -> ColumnElement[bool]:
-    """Whether a row does not wait for a provider that may not be called."""
-    budget = _Budget(available)
-    return _reach(_to_all(budget), _names(budget), email.chain, known_tasks())
-
-
 def _claim_lane(
-    session: Session, lane: Lane, calls: int, budget: _Budget, room: Room, moment: datetime
+    session: Session, lane: Lane, calls: int, budget: Budget, room: Room, moment: datetime
 ) -> Claim:
     limit = _row_limit(lane, calls, budget)
-    found = _due(session, lane, limit, budget, room, moment)
+    found = due_rows(session, lane, limit, budget, room, moment)
     rows = settle(session, found, moment)
     budget.settled += len(found) - len(rows)
     token, until, deadline = _new_lease(moment)
@@ -218,7 +138,7 @@ def _new_lease(moment: datetime) -> tuple[str, datetime, float]:
     return new_id(), moment + timedelta(seconds=lease), time.monotonic() + lease
 
 
-def _row_limit(lane: Lane, calls: int, budget: _Budget) -> int:
+def _row_limit(lane: Lane, calls: int, budget: Budget) -> int:
     """How many rows so many calls may carry."""
     first = budget.available.first
     batched = first is not None and lane is not Lane.CHANGES
@@ -226,75 +146,11 @@ def _row_limit(lane: Lane, calls: int, budget: _Budget) -> int:
     return min(most, max(calls, ROWS_A_TURN))
 
 
-def _due(
-    session: Session, lane: Lane, limit: int, budget: _Budget, room: Room, moment: datetime
-) -> list[Held]:
-    ids = list(room.ids) if room.ids is not None else None
-    to_all = lane is Lane.STEPS or _to_all(budget)
-    statement = _due_statement(room.quarantined, ids is not None, to_all)
-    values: dict[str, object] = {
-        "host": own_host(),
-        "lane": int(lane),
-        "due_by": moment - timedelta(seconds=room.overdue),
-        "names": _names(budget),
-        "chain": email.chain,
-        "tasks": known_tasks(),
-        "row_limit": limit,
-    }
-    if ids is not None:
-        values["ids"] = ids
-    return [Held(*row) for row in session.connection().execute(statement, values)]
-
-
-@cache  # to build it takes longer than to run it
-def _due_statement(quarantined: bool, some: bool, to_all: bool) -> Select[Any]:
-    due = [
-        in_state(State.QUEUED),
-        OUTBOX.c.host == bindparam("host"),
-        OUTBOX.c.lane == bindparam("lane"),
-        OUTBOX.c.due_at <= bindparam("due_by"),
-        OUTBOX.c.batch_id.is_(None),
-        QUARANTINED if quarantined else OUTBOX.c.quarantined.is_(False),
-        _reach(to_all, *(bindparam(each, expanding=True) for each in ("names", "chain", "tasks"))),
-    ]
-    if some:
-        due.append(OUTBOX.c.id.in_(bindparam("ids", expanding=True)))
-    ordered = select(*NARROW).where(*due).order_by(OUTBOX.c.due_at).limit(bindparam("row_limit"))
-    return ordered.with_for_update(skip_locked=True)  # who waits for a row could wait for ever
-
-
-def _reach(to_all: bool, names: Any, chain: Any, tasks: Any) -> ColumnElement[bool]:
-    """Whether a row may go out through `names`; `to_all` those that no provider is meant for."""
-    free: ColumnElement[bool] = OUTBOX.c.only_provider.is_(None)
-    reached = or_(
-        free if to_all else and_(free, OUTBOX.c.provider.in_(names)),
-        OUTBOX.c.only_provider.in_(names),
-        OUTBOX.c.only_provider.not_in(chain),  # no longer configured: looked at as well
-    )
-    return and_(OUTBOX.c.task.in_(tasks), reached)
-
-
-def _names(budget: _Budget) -> list[str]:
-    probe = budget.available.probe
-    return [*budget.usable(), *([probe] if probe else [])]
-
-
-def _to_all(budget: _Budget) -> bool:
-    """Whether a row that may go anywhere can go out now."""
-    return bool(budget.available.probe) or any(budget.left(name) > 0 for name in _for_all(budget))
-
-
-def _for_all(budget: _Budget) -> list[str]:
-    """The providers that take rows which may go anywhere, beside the one to be probed."""
-    first = budget.available.first
-    return [*budget.available.doubtful, *([first] if first else [])]
-
-
 def _choose(
     session: Session,
     row: Held,
     lane: Lane,
-    budget: _Budget,
+    budget: Budget,
     batches: Mapping[str, Job],
     moment: datetime,
 ) -> str | None:
@@ -303,7 +159,7 @@ def _choose(
     wanted = row.only_provider if row.only_provider in chain else None
     if wanted is None and row.provider in usable:
         return row.provider
-    meant = [*_for_all(budget), probe]
+    meant = [*budget.for_all, probe]
     possible = [wanted] if wanted else [name for name in chain if name in meant]
     for name in possible:
         if name in usable:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from flask import current_app
 
 from database import now, transaction, why_unavailable
-from outbox.claim import Room, quarantined_wait
 from outbox.halving import take_turn_or_halves
 from outbox.jobs import Job
 from outbox.kinds import call
+from outbox.selection import Room, quarantined_wait
 from outbox.shared_lock import SharedLock
 from outbox.turn import Turn, prepare
 

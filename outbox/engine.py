@@ -17,12 +17,12 @@ from sqlalchemy import select
 
 from database import now, transaction, why_unavailable
 from outbox import due
-from outbox.claim import Room, quarantined_wait
 from outbox.delivery import deliver_quarantined
 from outbox.halving import take_turn_or_halves
 from outbox.jobs import Job, Postponed
 from outbox.kinds import call
 from outbox.recording import Recorded
+from outbox.selection import Room, quarantined_wait
 from outbox.senders import Senders
 from outbox.tables import Lane, OutboxRow, State
 from outbox.turn import Turn, prepare

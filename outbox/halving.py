@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from database import now, transaction, why_unavailable
 from errors import EmailSendError, OutcomeUnknown
-from outbox.claim import Room, due_ids
 from outbox.jobs import PUT_OFF, Answer, Job
+from outbox.selection import Room, due_ids
 from outbox.tables import OUTBOX, State, in_state
 from outbox.turn import Turn, take_turn
 from providers import Receipt

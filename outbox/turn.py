@@ -19,10 +19,11 @@ from database import now, transaction, why_unavailable
 from errors import EmailSendError
 from outbox import batches, breaker, recording
 from outbox.breaker import States
-from outbox.claim import Room, claim
+from outbox.claim import claim
 from outbox.due import next_moment
 from outbox.jobs import Job
 from outbox.recording import Recorded
+from outbox.selection import Room
 from outbox.starting import Current, start
 from outbox.tables import BODIES, OUTBOX
 

@@ -11,7 +11,7 @@ from multiprocessing.synchronize import Barrier
 
 from app import create_app
 from extensions import db
-from outbox.claim import Room
+from outbox.selection import Room
 from outbox.tables import Lane
 from outbox.turn import take_turn
 from testing import TEST_SETTINGS

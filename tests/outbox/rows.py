@@ -12,9 +12,9 @@ import outbox
 from database import db, transaction, utc_now
 from email_service import EmailService
 from message import EmailMessage
-from outbox.claim import Room
 from outbox.enqueue import enqueue
 from outbox.jobs import Job, Postponed
+from outbox.selection import Room
 from outbox.suppression import Reason, Scope, suppress
 from outbox.tables import Attempt, Lane, OutboxBody, OutboxEmail
 from outbox.turn import take_turn

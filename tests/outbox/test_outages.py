@@ -13,9 +13,9 @@ from sqlalchemy.exc import OperationalError
 import outbox
 from database import db, utc_now
 from errors import ProviderUnavailable
-from outbox.claim import Room
 from outbox.engine import Engine
 from outbox.jobs import Job
+from outbox.selection import Room
 from outbox.sweep import sweep
 from outbox.tables import Attempt, State
 from outbox.turn import Turn, prepare, take_turn

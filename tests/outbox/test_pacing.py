@@ -16,8 +16,8 @@ from errors import RateLimited
 from extensions import email
 from outbox import pacing
 from outbox.breaker import CallState, call_statuses
-from outbox.claim import Room
 from outbox.delivery import finish
+from outbox.selection import Room
 from outbox.tables import Lane, OutboxRow, ProviderState, State
 from outbox.turn import take_turn
 from providers import PROVIDERS

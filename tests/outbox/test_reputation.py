@@ -204,7 +204,7 @@ def test_paused_marketing_holds_up_nobody_and_is_not_late(
     with transaction() as session:
         found = outbox.due.look(session)
         assert not found.rows
-        assert outbox.claim.quarantined_wait(session, utc_now()) is None
+        assert outbox.selection.quarantined_wait(session, utc_now()) is None
     assert called == []
     told = app.test_client().get("/deliveryz")
     assert (told.status_code, told.get_json()["status"]) == (200, "ok")
