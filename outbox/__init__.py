@@ -22,13 +22,14 @@ from outbox import (
     suppression,
     timeline,
 )
+from outbox.bulk import BulkRun
 from outbox.changes import enqueue_change
 from outbox.delivery import deliver
 from outbox.enqueue import Enqueued, enqueue, enqueue_many
 from outbox.steps import enqueue_step, register_steps
+from outbox.suppression import Suppression
 from outbox.tables import (
     Attempt,
-    BulkRun,
     EmailEvent,
     Lane,
     OutboxBody,
@@ -37,7 +38,6 @@ from outbox.tables import (
     OutboxRow,
     OutboxStep,
     State,
-    Suppression,
     own_host,
 )
 

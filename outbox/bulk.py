@@ -7,14 +7,32 @@ file only one can go on, and what was purged meanwhile is not stored again.
 from datetime import datetime
 
 from attrs import asdict, evolve, frozen
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import String, UniqueConstraint, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from database import changed_rows, insert_if_new, utc_now
+from database import Base, changed_rows, insert_if_new, utc_now
 from message import new_id
-from outbox.tables import BulkRun
 
 HASH_IN_KEY = 16  # hex digits: no two files of anybody's share so many
+
+
+class BulkRun(Base):
+    """The emails of one file, as far as they are stored. It outlives them: `purge` leaves it.
+
+    A file is known by the SHA-256 of its bytes; `number` counts how often it was asked for.
+    """
+
+    __tablename__ = "bulk_runs"
+    __table_args__ = (UniqueConstraint("file_hash", "email", "number"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    file_hash: Mapped[str] = mapped_column(String(64))
+    email: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    rows_total: Mapped[int]
+    rows_stored: Mapped[int]  # the first so many of the file
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
 
 
 class RunTaken(Exception):

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from database import now
-from outbox.tables import OUTBOX, QUARANTINED, Lane, LaneState, State, in_state, own_host
+from outbox.lanes import LaneState
+from outbox.tables import OUTBOX, QUARANTINED, Lane, State, in_state, own_host
 
 
 def _earliest(*conditions: ColumnElement[bool]) -> ScalarSelect[datetime]:

@@ -4,11 +4,23 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from attrs import frozen
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import SmallInteger, Text, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from database import changed_rows, insert_if_new, iso
-from outbox.tables import Lane, LaneState
+from database import Base, changed_rows, insert_if_new, iso
+from outbox.tables import Lane
+
+
+class LaneState(Base):
+    """What every process knows about a lane; no row means that it goes."""
+
+    __tablename__ = "lane_states"
+
+    lane: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    paused_at: Mapped[datetime | None]  # none of its rows is claimed while this is set
+    reason: Mapped[str | None] = mapped_column(Text)
+    told_at: Mapped[datetime | None]  # when the owner was told of this pause
+    resumed_at: Mapped[datetime | None]
 
 
 @frozen

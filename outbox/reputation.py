@@ -19,7 +19,8 @@ from database import iso, now, transaction
 from message import AddressLike, EmailMessage
 from outbox import lanes
 from outbox.enqueue import enqueue
-from outbox.tables import EVENTS, OUTBOX, Lane, LaneState
+from outbox.lanes import LaneState
+from outbox.tables import EVENTS, OUTBOX, Lane
 
 logger = logging.getLogger(__name__)
 

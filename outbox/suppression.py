@@ -1,24 +1,41 @@
 """Who must not be written to, and why."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
 from attrs import asdict, frozen
-from sqlalchemy import bindparam, delete, select
-from sqlalchemy.orm import Session
+from sqlalchemy import String, Text, UniqueConstraint, bindparam, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from database import address_hash, insert_if_new, insert_new, utc_now
+from database import Base, address_hash, insert_if_new, insert_new, utc_now
 from extensions import email
 from log_setup import mask
 from message import new_id
-from outbox.tables import Suppression
 
 Scope = Literal["all", "marketing"]
 Stored = Mapping[str, Any]
 """A message as a row keeps it."""
 RECIPIENTS = ("to", "cc", "bcc")  # fields of a stored message
 FORGOTTEN = "forgotten:"  # begins what stands for an address that was forgotten
+
+
+class Suppression(Base):
+    """An address that must not be written to: at all, or with marketing.
+
+    Of somebody who was forgotten `address` holds a salted hash (`database.address_hash`).
+    """
+
+    __tablename__ = "suppressions"
+    __table_args__ = (UniqueConstraint("address", "scope"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    address: Mapped[str] = mapped_column(String(320))
+    scope: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 _REASONS = select(Suppression.address, Suppression.scope, Suppression.reason).where(

@@ -15,7 +15,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     literal_column,
     text,
 )
@@ -254,54 +253,6 @@ class ProviderState(Base):
     next_at: Mapped[datetime | None]  # when its rate allows the next call (see outbox/pacing.py)
     asked_until: Mapped[datetime | None]  # it asked everybody to wait (429), which `next_at` heeds
     reason: Mapped[str | None] = mapped_column(Text)
-
-
-class LaneState(Base):
-    """What every process knows about a lane; no row means that it goes."""
-
-    __tablename__ = "lane_states"
-
-    lane: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    paused_at: Mapped[datetime | None]  # none of its rows is claimed while this is set
-    reason: Mapped[str | None] = mapped_column(Text)
-    told_at: Mapped[datetime | None]  # when the owner was told of this pause
-    resumed_at: Mapped[datetime | None]
-
-
-class Suppression(Base):
-    """An address that must not be written to: at all, or with marketing.
-
-    Of somebody who was forgotten `address` holds a salted hash (`database.address_hash`).
-    """
-
-    __tablename__ = "suppressions"
-    __table_args__ = (UniqueConstraint("address", "scope"),)
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    address: Mapped[str] = mapped_column(String(320))
-    scope: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str] = mapped_column(Text)
-    source: Mapped[str] = mapped_column(String(255))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-
-
-class BulkRun(Base):
-    """The emails of one file, as far as they are stored. It outlives them: `purge` leaves it.
-
-    A file is known by the SHA-256 of its bytes; `number` counts how often it was asked for.
-    """
-
-    __tablename__ = "bulk_runs"
-    __table_args__ = (UniqueConstraint("file_hash", "email", "number"),)
-
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    file_hash: Mapped[str] = mapped_column(String(64))
-    email: Mapped[str] = mapped_column(String(64))
-    number: Mapped[int]
-    rows_total: Mapped[int]
-    rows_stored: Mapped[int]  # the first so many of the file
-    started_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
 
 
 # The same tables for the engine's statements, which load no objects.

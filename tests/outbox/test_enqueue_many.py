@@ -13,9 +13,9 @@ import outbox
 from background import send_many_in_background, uncommitted_ids
 from database import db, transaction
 from outbox import suppression
-from outbox.bulk import RunTaken, advance, begin, latest
+from outbox.bulk import BulkRun, RunTaken, advance, begin, latest
 from outbox.enqueue import enqueue_many
-from outbox.tables import BulkRun, EmailEvent, OutboxBody, OutboxEmail
+from outbox.tables import EmailEvent, OutboxBody, OutboxEmail
 from tests.outbox.rows import claim, count, ids_of, message, queue, row, story
 
 OWN = {"id", "due_at", "created_at", "lane", "recipient"}
