@@ -9,7 +9,6 @@ import math
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from flask import Flask
@@ -24,15 +23,14 @@ from outbox.kinds import call
 from outbox.recording import Recorded
 from outbox.selection import Room, quarantined_wait
 from outbox.senders import Senders
+from outbox.shares import Shares
 from outbox.tables import Lane, OutboxRow, State
 from outbox.turn import Turn, prepare
 from outbox.watching import Watches
 
 logger = logging.getLogger(__name__)
 
-MARKETING_SHARE = 10  # under a backlog of the other lanes marketing gets every tenth call
 PAUSE = 1.0  # seconds after a turn that failed
-AHEAD = 4  # jobs in hand for each thread: what is only claimed is queued again if we die
 LAST_TRIES = 2.0  # seconds, after the last call of a process that stops, to record its answer
 LINGER = 0.02  # seconds that an outcome waits for others to be recorded with
 
@@ -62,7 +60,7 @@ class Engine:
         self._due_at = math.inf  # of the same: when the next row or permit is due
         self._alone = False  # a row waits that must be delivered alone
         self._more = False  # the last claim took all that there was room for
-        self._others = 0  # calls of the other lanes since marketing had one
+        self._shares = Shares(self._slots)
         self._claimed: list[Job] = []  # not built yet
         self._built: list[Job] = []  # not started yet
         self._calling: set[Job] = set()
@@ -134,7 +132,7 @@ class Engine:
         with self._changed:
             while True:
                 stopping = self._is_stopping()
-                if self._claimed or self._to_start():
+                if self._claimed or self._shares.to_start(self._built, self._calling):
                     return True
                 if self._ended and (stopping or (linger := self._linger()) <= 0):
                     return True
@@ -155,23 +153,6 @@ class Engine:
         if self._senders.waiting() <= self._slots // 4:
             return 0.0
         return self._ended_since + LINGER - time.monotonic()
-
-    def _to_start(self) -> list[Job]:
-        """The jobs to start next: a few wait for a thread, so that none waits for a turn.
-
-        Transactional ones have room of their own, however many of the others wait; steps need none.
-        """
-        urgent = sum(job.lane is Lane.TRANSACTIONAL for job in self._calling)
-        left = {True: 2 * self._slots - urgent}
-        left[False] = 2 * self._slots - len(self._calling) + urgent
-        ready = [job for job in self._built if not job.answers]
-        chosen = [job for job in ready if job.lane is Lane.STEPS]
-        for job in sorted(ready, key=lambda job: (not job.urgent, job.lane)):
-            first = job.lane is Lane.TRANSACTIONAL
-            if job.lane is not Lane.STEPS and left[first] > 0:
-                left[first] -= 1
-                chosen.append(job)
-        return chosen
 
     def _work(self) -> None:
         with self._changed:
@@ -231,24 +212,13 @@ class Engine:
         with transaction() as session:
             return quarantined_wait(session, now(session))
 
-    def _room(self) -> Room | None:
-        """What may be claimed: enough to keep all threads busy during the next turn."""
-        held = Counter(
-            job.lane for jobs in (self._claimed, self._built, self._calling) for job in jobs
-        )
-        most = {
-            Lane.TRANSACTIONAL: AHEAD * self._slots,
-            Lane.CHANGES: max(1, self._slots - 1),
-            Lane.MARKETING: max(1, AHEAD * (self._slots - 1)),
-            Lane.STEPS: self._slots,
-        }
-        calls = {lane: most[lane] - held[lane] for lane in Lane}
-        owed = self._others >= MARKETING_SHARE - 1
-        return Room(calls=calls, overdue=self._overdue, owed=owed)
+    def _room(self) -> Room:
+        held = [*self._claimed, *self._built, *self._calling]
+        return self._shares.room(held, self._overdue)
 
     def _turn(self, ended: list[Job], room: Room | None) -> None:
         stopped = [job for job in self._built if job.answers]
-        chosen = self._to_start()
+        chosen = self._shares.to_start(self._built, self._calling)
         kept = [job for job in self._built if job not in chosen and not job.answers]
         if not (ended or stopped or chosen or room):
             return
@@ -280,10 +250,8 @@ class Engine:
 
     def _after_claim(self, turn: Turn) -> None:
         self._claimed += turn.claimed
-        lanes = Counter(job.lane for job in turn.claimed)
+        self._shares.take(turn.claimed)
         self._more = turn.more
-        others = lanes[Lane.TRANSACTIONAL] + lanes[Lane.CHANGES]
-        self._others = others if lanes[Lane.MARKETING] else self._others + others
         self._due_at = math.inf if turn.pause is None else time.monotonic() + turn.pause
 
     def _note_waits(self, told: Sequence[Recorded]) -> None:

@@ -141,9 +141,9 @@ OFFER = Offer(
         ),
         ("outbox/claim.py", ", and a change of a subscriber is no probe.", "."),
         ("outbox/claim.py", " and lane is not Lane.CHANGES and not budget", " and not budget"),
-        ("outbox/engine.py", "            Lane.CHANGES: max(1, self._slots - 1),\n", ""),
+        ("outbox/shares.py", "            Lane.CHANGES: max(1, self._slots - 1),\n", ""),
         (
-            "outbox/engine.py",
+            "outbox/shares.py",
             "        others = lanes[Lane.TRANSACTIONAL] + lanes[Lane.CHANGES]\n",
             "        others = lanes[Lane.TRANSACTIONAL]\n",
         ),
