@@ -42,15 +42,17 @@ def is_outdated(stored: str) -> bool:
 
 def why_easy(password: str, address: str, name: str) -> str | None:
     """What is wrong with a password that others would try first; None if nothing is."""
-    lowered = password.lower()
-    if lowered in _common():
+    if password.lower() in _common():
         return "Many people use this password, so it is tried first. Choose another one."
-    personal = (address, address.partition("@")[0], name)
-    if lowered in map(str.lower, personal) or _letters(password) in {*map(_letters, personal)} - {
-        ""
-    }:
+    if any(_is_like(password, own) for own in (address, address.partition("@")[0], name)):
         return "Your name or address is easy to guess. Choose another password."
     return None
+
+
+def _is_like(password: str, own: str) -> bool:
+    """Whether they are the same but for case, and but for digits and signs among the letters."""
+    letters = _letters(own)
+    return password.lower() == own.lower() or (bool(letters) and _letters(password) == letters)
 
 
 def _method() -> str:
