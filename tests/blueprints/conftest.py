@@ -32,6 +32,7 @@ from tools.servers import PostgreSQL
 
 PASSWORD = "correct horse battery"
 HASH = generate_password_hash(PASSWORD, QUICK_METHOD)
+BOB = {"name": "Bob", "email": "Bob@Example.com", "password": "long enough"}
 PRODUCTION: dict[str, Any] = {
     "FLASK_DEBUG": False,
     "SECRET_KEY": "a-secret-of-these-tests-alone-0123456789",

@@ -9,6 +9,7 @@ from message import EmailMessage
 from models import User
 from testing import assert_no_email_sent
 from tests.blueprints.conftest import (
+    BOB,
     HASH,
     PASSWORD,
     PRODUCTION,
@@ -16,8 +17,6 @@ from tests.blueprints.conftest import (
     logged_in,
 )
 from tests.conftest import MakeApp
-
-BOB = {"name": "Bob", "email": "Bob@Example.com", "password": "long enough"}
 
 
 def test_the_account_page_is_for_whoever_is_logged_in(client: FlaskClient, app: Flask):

@@ -17,6 +17,7 @@ from models import Signup, User
 from outbox import OutboxEmail
 from testing import assert_email_sent
 from tests.blueprints.conftest import (
+    BOB,
     add_user,
     at_once,
     changes,
@@ -27,7 +28,6 @@ from tests.blueprints.conftest import (
 )
 from tests.conftest import MakeApp
 
-BOB = {"name": "Bob", "email": "Bob@Example.com", "password": "long enough"}
 NEW = {"password": "another password"}
 SignUp = Callable[[FlaskClient], str]
 

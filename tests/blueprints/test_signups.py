@@ -9,6 +9,7 @@ from models import Signup, User
 from outbox import OutboxEmail
 from testing import assert_email_sent
 from tests.blueprints.conftest import (
+    BOB,
     PRODUCTION,
     changes,
     link_in,
@@ -18,7 +19,6 @@ from tests.blueprints.conftest import (
 )
 from tests.conftest import MakeApp
 
-BOB = {"name": "Bob", "email": "Bob@Example.com", "password": "long enough"}
 NEW = {"password": "another password"}
 
 
